@@ -1,1 +1,21 @@
-"""."""
+"""The Distiller, what it matches, and how a student begins."""
+
+from tf_distill.distillation.distiller import Distiller
+from tf_distill.distillation.initialization import initialize_from_teacher
+from tf_distill.distillation.layer_maps import layer_map
+from tf_distill.distillation.matches import (
+    EmbeddingMatch,
+    LayerMatch,
+    LogitMatch,
+)
+from tf_distill.distillation.tapped import tapped
+
+__all__ = [
+    "Distiller",
+    "EmbeddingMatch",
+    "LayerMatch",
+    "LogitMatch",
+    "initialize_from_teacher",
+    "layer_map",
+    "tapped",
+]

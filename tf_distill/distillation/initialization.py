@@ -1,0 +1,111 @@
+"""How a student begins: with layers of its teacher."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class InitializationReport:
+    """What `initialize_from_teacher` copied, and what stayed as it was."""
+
+    copied: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    def __str__(self):
+        return (
+            f"Copied from the teacher: {', '.join(self.copied)}.\n"
+            f"Kept: {', '.join(self.kept) or 'nothing'}."
+        )
+
+
+def evenly_spaced(num_student_layers, num_teacher_layers):
+    """Blocks spread evenly from a teacher's first to its last.
+
+    For 6 of 12 these are DistilBERT's own, 0, 2, 4, 7, 9 and 11.
+
+    Example:
+        >>> from tf_distill.distillation.initialization import evenly_spaced
+        >>> evenly_spaced(6, 12)
+        [0, 2, 4, 7, 9, 11]
+    """
+    if num_student_layers == 1:
+        return [0]
+    step = (num_teacher_layers - 1) / (num_student_layers - 1)
+    return [round(index * step) for index in range(num_student_layers)]
+
+
+def initialize_from_teacher(student, teacher, blocks=None):
+    """Copies a teacher's embeddings, some of its blocks, pooler and head.
+
+    Args:
+        student, teacher: encoders of this package or tasks on them, of the
+            same width.
+        blocks: the teacher block for each student block, counted from 0;
+            by default evenly spaced, as DistilBERT has them.
+
+    Returns:
+        `InitializationReport`. The head is copied where both models have the
+        same kind of head with the same number of classes.
+
+    Raises:
+        ValueError: widths differ, or a block is out of range. Nothing has
+            been copied then.
+
+    Example:
+        >>> from tf_distill.distillation import initialize_from_teacher
+        >>> from tf_distill.models import BertBackbone
+        >>> teacher = BertBackbone.from_preset(
+        ...     "bert_tiny_2l_128d", load_weights=False)
+        >>> student = BertBackbone.from_preset(
+        ...     "bert_tiny_2l_128d", load_weights=False, num_layers=1)
+        >>> print(initialize_from_teacher(student, teacher, blocks=[1]))
+        Copied from the teacher: token_embedding, ... block_1 → block_0...
+
+    Reference: Sanh et al. 2019, section 2, "Student initialization".
+    """
+    ours = getattr(student, "backbone", None) or student
+    theirs = getattr(teacher, "backbone", None) or teacher
+    if blocks is None:
+        blocks = evenly_spaced(len(ours.blocks), len(theirs.blocks))
+    outside = [b for b in blocks if not 0 <= b < len(theirs.blocks)]
+    if len(blocks) != len(ours.blocks) or outside:
+        raise ValueError(
+            f"`blocks` is {list(blocks)}: it needs {len(ours.blocks)} teacher "
+            f"blocks of 0 to {len(theirs.blocks) - 1}."
+        )
+    pairs = [
+        (layer.name, layer, theirs.get_layer(layer.name))
+        for layer in ours.layers
+        if layer.weights and layer not in ours.blocks
+    ]
+    pairs += [
+        (f"block_{b} → {block.name}", block, theirs.blocks[b])
+        for block, b in zip(ours.blocks, blocks, strict=True)
+    ]
+    _check_same_shapes(pairs)
+    kept = []
+    if ours is not student:
+        heads = (student.head, getattr(teacher, "head", None))
+        same = type(student) is type(teacher) and _same_shapes(*heads)
+        if same:
+            pairs.append(("head", *heads))
+        else:
+            kept.append("head")
+    for _, layer, source in pairs:
+        for variable, value in zip(layer.weights, source.weights, strict=True):
+            variable.assign(value)
+    return InitializationReport(tuple(name for name, *_ in pairs), tuple(kept))
+
+
+def _same_shapes(layer, source):
+    return [w.shape for w in layer.weights] == [w.shape for w in source.weights]
+
+
+def _check_same_shapes(pairs):
+    differ = [name for name, *layers in pairs if not _same_shapes(*layers)]
+    if differ:
+        raise ValueError(
+            f"The student's {', '.join(differ)} are not of the teacher's "
+            "sizes, so the weights cannot be copied. Give the student the "
+            "teacher's hidden_dim, intermediate_dim and vocabulary, or train "
+            "it from random weights."
+        )

@@ -1,0 +1,61 @@
+"""Which teacher block each student block learns from.
+
+Letters, as in TinyBERT: M student blocks, N teacher blocks.
+"""
+
+
+def layer_map(how, num_student_layers, num_teacher_layers):
+    """The teacher block of every student block, counted from 0.
+
+    Args:
+        how: `"uniform"`, every N/M-th block, the last with the last (where M
+            does not divide N, the nearest block); `"top"`, the last M;
+            `"bottom"`, the first M; or a sequence with a teacher block, or
+            None for no match, for each student block.
+        num_student_layers: int, M.
+        num_teacher_layers: int, N.
+
+    Returns:
+        list of `(student block, teacher block)`.
+
+    Raises:
+        ValueError: an unknown map, one of the wrong length, or a block that
+            the teacher does not have.
+
+    Example:
+        >>> from tf_distill.distillation import layer_map
+        >>> layer_map("uniform", 4, 12)
+        [(0, 2), (1, 5), (2, 8), (3, 11)]
+        >>> layer_map([0, None, 5], 3, 6)
+        [(0, 0), (2, 5)]
+
+    Reference: Jiao et al. 2020, section 4.4 and table 5.
+    """
+    m, n = num_student_layers, num_teacher_layers
+    named = {
+        "uniform": [round((s + 1) * n / m) - 1 for s in range(m)],
+        "top": [s + n - m for s in range(m)],
+        "bottom": list(range(m)),
+    }
+    if isinstance(how, str):
+        if how not in named:
+            raise ValueError(
+                f"There is no layer map {how!r}: use one of "
+                f"{', '.join(named)}, or a list of teacher blocks."
+            )
+        blocks = named[how]
+    else:
+        blocks = list(how)
+    if len(blocks) != m:
+        raise ValueError(
+            f"The layer map {blocks} has {len(blocks)} entries, but the "
+            f"student has {m} blocks: give one for each (None for no match)."
+        )
+    pairs = [(s, t) for s, t in enumerate(blocks) if t is not None]
+    outside = [t for _, t in pairs if not 0 <= t < n]
+    if outside or not pairs:
+        raise ValueError(
+            f"The layer map {blocks} names teacher blocks {outside}, but the "
+            f"teacher has blocks 0 to {n - 1}."
+        )
+    return pairs

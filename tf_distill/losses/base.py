@@ -1,0 +1,94 @@
+"""What all distillation losses share: one value an example, padding left out.
+
+Letters: B batch.
+"""
+
+import keras
+from keras import ops
+
+
+def mean_where(values, where=None):
+    """Mean of each example over its valid positions.
+
+    Args:
+        values: float, `(B, ...)`.
+        where: bool or 0/1, of the shape of `values` or one that broadcasts to
+            it; positions that count. None counts all.
+
+    Returns:
+        float32, `(B,)`. An example without a valid position gets 0, with a
+        gradient of 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import mean_where
+        >>> mean_where(np.array([[1.0, 9.0]]), np.array([[1, 0]])).numpy()
+        array([1.], dtype=float32)
+    """
+    values = ops.cast(values, "float32")
+    axes = tuple(range(1, len(values.shape)))
+    if where is None:
+        return ops.mean(values, axis=axes) if axes else values
+    where = ops.broadcast_to(ops.cast(where, "bool"), ops.shape(values))
+    # Chosen, not multiplied: an infinite value times 0 would be NaN.
+    total = ops.sum(ops.where(where, values, 0.0), axis=axes)
+    count = ops.sum(ops.cast(where, "float32"), axis=axes)
+    return total / ops.maximum(count, 1.0)
+
+
+class DistillationLoss(keras.losses.Loss):
+    """Base of the losses that compare a student's tensor to a teacher's.
+
+    A subclass gives `per_example(teacher, student, where)`. Its value is
+    `(B,)` whatever the rank of the tensors, so a `sample_weight` of `(B,)`
+    always meets the examples: on a `(B, T)` loss Keras would lay it along T.
+
+    Args:
+        name: of the loss.
+        **kwargs: as for `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: the teacher's tensor.
+        y_pred: the student's tensor, of the same shape.
+        sample_weight: float, `(B,)`, or None.
+        where: positions that count, see the loss' function, or None.
+    """
+
+    remedy = ""  # what to do where the shapes of teacher and student differ
+
+    def __call__(self, y_true, y_pred, sample_weight=None, where=None):
+        if where is not None:
+            # Keras passes on `y_true` as it is: a pair travels with it.
+            y_true = (y_true, where)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        teacher, where = y_true if isinstance(y_true, tuple) else (y_true, None)
+        self.check(teacher, y_pred)
+        return self.per_example(teacher, y_pred, where)
+
+    def per_example(self, teacher, student, where=None):
+        """One value an example, float32, `(B,)`."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define `per_example`."
+        )
+
+    def check(self, teacher, student):
+        """Raises where two tensors cannot be compared element by element.
+
+        Args:
+            teacher, student: tensors, symbolic ones too.
+
+        Raises:
+            ValueError: their shapes differ in what is known of them.
+        """
+        shapes = tuple(teacher.shape), tuple(student.shape)
+        differ = len(shapes[0]) != len(shapes[1]) or any(
+            None not in pair and pair[0] != pair[1]
+            for pair in zip(*shapes, strict=True)
+        )
+        if differ:
+            raise ValueError(
+                f"The teacher's has shape {shapes[0]} and the student's "
+                f"{shapes[1]}; they must be equal. {self.remedy}"
+            )

@@ -1,0 +1,187 @@
+"""Losses on logits.
+
+Letters: B batch, C classes; `...` any axes between them, such as tokens.
+"""
+
+import keras
+from keras import ops
+
+from tf_distill.losses.base import DistillationLoss, mean_where
+
+_REMEDY = "Give both models the same classes, in the same order."
+
+
+def soft_cross_entropy(teacher, student, *, temperature=1.0):
+    """Cross-entropy against the teacher's softened distribution, times T².
+
+    `-T² Σ softmax(teacher / T) · log softmax(student / T)`. T² keeps the size
+    of the gradient the same over temperatures. TinyBERT's published code has
+    no T² and divides by the number of classes; the paper (eq. 10) does not.
+
+    Args:
+        teacher, student: float logits, `(B, ..., C)`.
+        temperature: float, T > 0.
+
+    Returns:
+        float32, `(B, ...)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import soft_cross_entropy
+        >>> even = np.zeros((1, 2), "float32")
+        >>> float(soft_cross_entropy(even, even)[0])  # ln 2
+        0.693147...
+
+    Reference: Hinton et al. 2015, section 2; Jiao et al. 2020, eq. 10.
+    """
+    target = ops.softmax(ops.cast(teacher, "float32") / temperature)
+    student = ops.log_softmax(ops.cast(student, "float32") / temperature)
+    return -ops.sum(target * student, axis=-1) * temperature**2
+
+
+def soft_kl_divergence(teacher, student, *, temperature=1.0):
+    """KL divergence from the teacher's softened distribution, times T².
+
+    Has the gradient of `soft_cross_entropy` and is 0 where both agree.
+
+    Args:
+        teacher, student: float logits, `(B, ..., C)`.
+        temperature: float, T > 0.
+
+    Returns:
+        float32, `(B, ...)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import soft_kl_divergence
+        >>> even = np.zeros((1, 2), "float32")
+        >>> float(soft_kl_divergence(even, even)[0])
+        0.0
+
+    Reference: Hinton et al. 2015, section 2; Sanh et al. 2019, section 2.
+    """
+    teacher = ops.log_softmax(ops.cast(teacher, "float32") / temperature)
+    student = ops.log_softmax(ops.cast(student, "float32") / temperature)
+    divergence = ops.sum(ops.exp(teacher) * (teacher - student), axis=-1)
+    return divergence * temperature**2
+
+
+def soft_sigmoid_cross_entropy(teacher, student, *, temperature=1.0):
+    """Mean over labels of the binary cross-entropy against the teacher, T².
+
+    For several labels at once: each is a distribution over yes and no.
+
+    Args:
+        teacher, student: float logits, `(B, ..., C)`.
+        temperature: float, T > 0.
+
+    Returns:
+        float32, `(B, ...)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import soft_sigmoid_cross_entropy
+        >>> even = np.zeros((1, 2), "float32")
+        >>> float(soft_sigmoid_cross_entropy(even, even)[0])  # ln 2
+        0.693147...
+    """
+    target = ops.sigmoid(ops.cast(teacher, "float32") / temperature)
+    student = ops.cast(student, "float32") / temperature
+    values = ops.softplus(student) - target * student
+    return ops.mean(values, axis=-1) * temperature**2
+
+
+def logit_mse(teacher, student):
+    """Mean squared difference of the logits.
+
+    Args:
+        teacher, student: float, `(B, ..., C)`.
+
+    Returns:
+        float32, `(B, ...)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import logit_mse
+        >>> float(logit_mse(np.zeros((1, 2)), np.full((1, 2), 3.0))[0])
+        9.0
+
+    Reference: Ba and Caruana 2014, eq. 1.
+    """
+    teacher = ops.cast(teacher, "float32")
+    return ops.mean(ops.square(teacher - ops.cast(student, "float32")), axis=-1)
+
+
+class _Tempered(DistillationLoss):
+    """A loss on logits with a temperature."""
+
+    function = None
+    remedy = _REMEDY
+
+    def __init__(self, temperature=1.0, name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        if not temperature > 0:
+            raise ValueError(
+                f"`temperature` must be above 0, not {temperature}."
+            )
+        self.temperature = temperature
+
+    def per_example(self, teacher, student, where=None):
+        values = type(self).function(
+            teacher, student, temperature=self.temperature
+        )
+        return mean_where(values, where)
+
+    def get_config(self):
+        return {**super().get_config(), "temperature": self.temperature}
+
+
+@keras.saving.register_keras_serializable(package="tf_distill")
+class SoftCrossEntropy(_Tempered):
+    """`soft_cross_entropy`, one value an example.
+
+    Args:
+        temperature: float, T > 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import SoftCrossEntropy
+        >>> even = np.zeros((4, 2), "float32")
+        >>> float(SoftCrossEntropy(temperature=2.0)(even, even))  # 4 ln 2
+        2.772588...
+    """
+
+    function = staticmethod(soft_cross_entropy)
+
+
+@keras.saving.register_keras_serializable(package="tf_distill")
+class SoftKLDivergence(_Tempered):
+    """`soft_kl_divergence`, one value an example.
+
+    Args:
+        temperature: float, T > 0.
+    """
+
+    function = staticmethod(soft_kl_divergence)
+
+
+@keras.saving.register_keras_serializable(package="tf_distill")
+class SoftSigmoidCrossEntropy(_Tempered):
+    """`soft_sigmoid_cross_entropy`, one value an example.
+
+    Args:
+        temperature: float, T > 0.
+    """
+
+    function = staticmethod(soft_sigmoid_cross_entropy)
+
+
+@keras.saving.register_keras_serializable(package="tf_distill")
+class LogitMSE(DistillationLoss):
+    """`logit_mse`, one value an example; also for scores (regression)."""
+
+    remedy = _REMEDY
+
+    def per_example(self, teacher, student, where=None):
+        """One value an example, float32, `(B,)`."""
+        return mean_where(logit_mse(teacher, student), where)
