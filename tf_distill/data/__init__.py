@@ -1,1 +1,27 @@
-"""."""
+"""Text in: files to tables, tables to splits, texts to token ids to batches.
+
+`read_table` → `group_near_duplicates`, `split_by_group` → `encode` →
+`BucketedBatches`, which `fit`, `evaluate` and `predict` take.
+"""
+
+from tf_distill.data.batches import BucketedBatches
+from tf_distill.data.encode import Encoded, encode
+from tf_distill.data.splits import (
+    NEAR_DUPLICATE_JACCARD,
+    group_near_duplicates,
+    normalise,
+    split_by_group,
+)
+from tf_distill.data.tables import Table, read_table
+
+__all__ = [
+    "NEAR_DUPLICATE_JACCARD",
+    "BucketedBatches",
+    "Encoded",
+    "Table",
+    "encode",
+    "group_near_duplicates",
+    "normalise",
+    "read_table",
+    "split_by_group",
+]

@@ -1,0 +1,151 @@
+"""Rows of named cells from text files, with the line that each came from."""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+
+
+def read_rows(path, columns, *, encoding_errors="strict"):
+    """Reads the named columns of a `.csv`, `.tsv`, `.jsonl` or `.txt` file.
+
+    Args:
+        path: a `pathlib.Path`; `.gz` may follow the ending.
+        columns: names of columns; the one column of `.txt` has no name.
+        encoding_errors: `"strict"` or `"replace"`, for bytes not UTF-8.
+
+    Returns:
+        An iterator of (line number from 1, the row's cells of `columns`).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not of its format or lacks a column.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    if suffix not in (".csv", ".tsv", ".jsonl", ".txt"):
+        raise ValueError(
+            f"{path}: the name ends in neither .csv, .tsv, .jsonl nor .txt "
+            "(optionally followed by .gz), which is how the format is told. "
+            "Rename or convert the file."
+        )
+    if suffix == ".txt" and len(columns) > 1:
+        raise ValueError(
+            f"{path}: a .txt file holds one unlabelled text a line; labels "
+            "and pairs need named columns: use .csv, .tsv or .jsonl."
+        )
+    content = _decode(path, encoding_errors)
+    if suffix == ".jsonl":
+        return _jsonl_rows(path, content, columns)
+    if suffix == ".txt":
+        return ((n, [line]) for n, line in _lines(content))
+    rows = _csv_rows(path, content) if suffix == ".csv" else _tsv_rows(content)
+    return _named_cells(path, rows, columns)
+
+
+def _decode(path, encoding_errors):
+    """Reads a whole file as text, without its byte-order mark."""
+    if encoding_errors not in ("strict", "replace"):
+        raise ValueError(
+            f"encoding_errors={encoding_errors!r}: expected 'strict' or "
+            "'replace'."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: there is no such file. Check the path."
+        )
+    data = path.read_bytes()
+    if path.name.lower().endswith(".gz"):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(
+                f"{path} is not a whole gzip file ({error}). Fetch it again, "
+                "or drop .gz from its name if it is not compressed."
+            ) from error
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return data.decode("utf-8", encoding_errors)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8."
+            " Save the file as UTF-8, or pass encoding_errors='replace' if the "
+            "damaged characters do not matter."
+        ) from error
+
+
+def _lines(content):
+    """Yields (number, line) for the lines that are not blank."""
+    # Not `splitlines`, which also splits at characters found within texts.
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            yield number, line.removesuffix("\r")
+
+
+def _tsv_rows(content):
+    for number, line in _lines(content):
+        yield number, line.split("\t")
+
+
+def _csv_rows(path, content):
+    # newline="\n" so that line numbers count what an editor counts, although
+    # a quoted cell may hold a carriage return.
+    reader = csv.reader(io.StringIO(content, newline="\n"), strict=True)
+    start = 1
+    try:
+        for row in reader:
+            if row:
+                yield start, row
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {start}: not valid CSV ({error}). Is a double quote "
+            'left open? One within a quoted cell is written "".'
+        ) from error
+
+
+def _named_cells(path, rows, columns):
+    _, header = next(rows, (1, None))
+    if header is None:
+        raise ValueError(f"{path} is empty: expected a line of column names.")
+    for column in columns:
+        if header.count(column) != 1:
+            found = "twice" if column in header else "not"
+            raise ValueError(
+                f"{path}, line 1: column {column!r} is {found} there. The "
+                f"first line must name the columns; it has {header}."
+            )
+    positions = [header.index(column) for column in columns]
+    for line, row in rows:
+        if len(row) != len(header):
+            raise ValueError(
+                f"{path}, line {line}: {len(row)} cells where the first line "
+                f"names {len(header)} columns. A separator within a text needs "
+                "quoting (CSV) or replacing (TSV)."
+            )
+        yield line, [row[position] for position in positions]
+
+
+def _jsonl_rows(path, content, columns):
+    for number, line in _lines(content):
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(
+                f"{path}, line {number}: not valid JSON ({error}). Expected "
+                "one whole object a line."
+            ) from error
+        if not isinstance(record, dict):
+            raise ValueError(
+                f"{path}, line {number}: expected a JSON object such as "
+                f'{{"{columns[0]}": …}}, got {line[:60]!r}.'
+            )
+        for column in columns:
+            if column not in record:
+                raise ValueError(
+                    f"{path}, line {number}: no {column!r}; this line has "
+                    f"{list(record)}."
+                )
+        yield number, [record[column] for column in columns]
