@@ -1,1 +1,29 @@
-"""."""
+"""A trained task as something that serves: SavedModel, LiteRT, model card.
+
+Importing this package loads neither Keras nor TensorFlow.
+"""
+
+from tf_distill.export.float32 import as_float32
+from tf_distill.export.litert import flex_ops, litert, run_litert
+from tf_distill.export.model_card import model_card
+from tf_distill.export.saved_model import saved_model, text_ops
+
+__all__ = [
+    "as_float32",
+    "flex_ops",
+    "litert",
+    "model_card",
+    "run_litert",
+    "saved_model",
+    "score_in_new_process",
+    "text_ops",
+]
+
+
+def __getattr__(name):
+    # Late, because `python -m tf_distill.export.score` runs that module.
+    if name == "score_in_new_process":
+        from tf_distill.export.score import score_in_new_process
+
+        return score_in_new_process
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,108 @@
+"""What a measurement was made on."""
+
+import importlib.metadata
+import os
+import pathlib
+import platform
+import subprocess
+
+PACKAGES = ("keras", "keras-hub", "tensorflow", "numpy", "ai-edge-litert")
+
+
+def describe_machine():
+    """What another person needs to know to repeat a measurement.
+
+    Returns:
+        dict of `processor`, `cores` (those this process may use),
+        `memory_gib`, `fast_bfloat16`, `system`, `python`, `commit` (with
+        "+changes" if files differ from it) and the versions of the packages;
+        None for what cannot be found out.
+
+    Example:
+        >>> describe_machine()["cores"] >= 1
+        True
+    """
+    versions = {package: _version(package) for package in PACKAGES}
+    return {
+        "processor": _processor(),
+        "cores": _cores(),
+        "memory_gib": _memory_gib(),
+        "fast_bfloat16": has_fast_bfloat16(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "commit": _commit(),
+        **versions,
+    }
+
+
+def has_fast_bfloat16():
+    """Whether the processor multiplies bfloat16 matrices in hardware.
+
+    Returns:
+        bool; False where it cannot be found out (not Linux on x86).
+    """
+    flags = _processor_field("flags").split()
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
+def _processor():
+    return _processor_field("model name") or platform.processor() or None
+
+
+def _processor_field(name):
+    """The first processor's entry in Linux's table, or an empty string."""
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return ""
+
+
+def _cores():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count()
+
+
+def _memory_gib():
+    try:
+        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+    return round(pages * size / 2**30, 1)
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit():
+    """The commit of the checkout this file is in, if it is in one."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+changes" if changes else "")
+
+
+def _git(root, *arguments):
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=10,
+    )
+    return done.stdout.strip()

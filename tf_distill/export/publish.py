@@ -1,0 +1,122 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import os
+import pathlib
+import shutil
+import socket
+import uuid
+
+TEMPORARY_PREFIX = ".unfinished-"
+
+
+def publish_version(folder, write):
+    """Fills a temporary folder and renames it to the next version.
+
+    Args:
+        folder: the model's folder; made if it is not there.
+        write: function of a path, an existing empty folder to fill.
+
+    Returns:
+        Path of `folder/<highest version + 1>`.
+
+    Raises:
+        ValueError: `folder` is a file or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> model = pathlib.Path(tempfile.mkdtemp(), "model")
+        >>> publish_version(model, lambda path: None).name
+        '1'
+        >>> publish_version(model, lambda path: None).name
+        '2'
+    """
+    folder = pathlib.Path(folder)
+    new = not folder.exists()
+    temporary = folder / _temporary_name()
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        _remove_unfinished(folder)
+        write(temporary)
+        return _renamed_to_next_version(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def publish_file(path, content):
+    """Writes a file beside its place and moves it there.
+
+    Args:
+        path: the file; its folder is made if it is not there.
+        content: bytes.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: the folder is a file or cannot be written to.
+    """
+    path = pathlib.Path(path)
+    temporary = path.parent / _temporary_name()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _unusable(path, error):
+    return ValueError(
+        f"cannot write to {str(path)!r} ({error.strerror}): give a folder "
+        "that can be made or written to, and that is not a file."
+    )
+
+
+def _temporary_name():
+    # Host and process say whether whoever made it may still be at it.
+    host = socket.gethostname()
+    return f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{os.getpid()}-{host}"
+
+
+def _remove_unfinished(folder):
+    """Removes what exports that were killed on this machine left behind."""
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        _, process, host = path.name[len(TEMPORARY_PREFIX) :].split("-", 2)
+        if host == socket.gethostname() and not _is_alive(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def _renamed_to_next_version(temporary, folder):
+    while True:
+        versions = [
+            int(path.name) for path in folder.iterdir() if path.name.isdigit()
+        ]
+        version = folder / str(max(versions, default=0) + 1)
+        try:
+            # Of two exporters only one can rename to a name: the other one
+            # finds the folder in use and takes the next.
+            os.rename(temporary, version)
+            return version
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise

@@ -1,0 +1,93 @@
+"""Raw strings to model inputs inside a TensorFlow graph.
+
+Letters: B batch, T tokens of the longest text in the batch.
+"""
+
+
+def text_to_tokens(preprocessor, *texts):
+    """Tokenizes, truncates and packs one text or a pair per example.
+
+    Token for token what the preprocessor gives, but padded to the longest
+    example of the batch, not to `sequence_length` (a short text then costs
+    what a short text should), and truncated with core TensorFlow operations:
+    TensorFlow Serving before 2.20 does not know TF Text's trimmers. Bytes that
+    are not UTF-8 become U+FFFD.
+
+    Args:
+        preprocessor: `keras_hub.models.BertTextClassifierPreprocessor`.
+        *texts: one or two `(B,)` string tensors.
+
+    Returns:
+        dict of `token_ids`, `segment_ids`, `padding_mask`: `(B, T)` int32.
+
+    Reference: Devlin et al. 2019, figure 2.
+    """
+    import tensorflow as tf
+
+    tokenizer = preprocessor.tokenizer
+    segments = [
+        tokenizer(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8"))
+        for text in texts
+    ]
+    budget = preprocessor.sequence_length - 1 - len(segments)
+    lengths = [tf.cast(s.row_lengths(), "int32") for s in segments]
+    kept = _kept(lengths, budget, preprocessor.truncate)
+
+    def column(token):
+        return tf.fill((tf.shape(texts[0])[0], 1), token)
+
+    parts = [column(tokenizer.start_token_id)]
+    for segment, keep in zip(segments, kept, strict=True):
+        parts += [_truncated(segment, keep), column(tokenizer.end_token_id)]
+    packed = tf.concat(parts, axis=1)
+    # A batch of no texts is as wide as one of empty texts: a model slices.
+    width = tf.maximum(
+        packed.bounding_shape(1, out_type="int32"), 1 + len(segments)
+    )
+    token_ids = packed.to_tensor(
+        tokenizer.pad_token_id, shape=tf.stack([-1, width])
+    )
+    return {
+        "token_ids": token_ids,
+        "segment_ids": _segment_ids(kept, tf.shape(token_ids)),
+        "padding_mask": tf.cast(token_ids != tokenizer.pad_token_id, "int32"),
+    }
+
+
+def _kept(lengths, budget, truncate):
+    """How many tokens of each segment, `(B,)`, fit into the budget."""
+    import tensorflow as tf
+
+    if len(lengths) == 1:
+        return [tf.minimum(lengths[0], budget)]
+    first, second = lengths
+    if truncate == "waterfall":
+        first = tf.minimum(first, budget)
+    else:
+        # Round robin takes a token of each in turn, the first segment first,
+        # so a segment gets its half and what the other one leaves.
+        first = tf.minimum(
+            first, tf.maximum(budget - second, (budget + 1) // 2)
+        )
+    return [first, tf.minimum(second, budget - first)]
+
+
+def _truncated(segment, keep):
+    """The first `keep` tokens of each row of a ragged tensor."""
+    import tensorflow as tf
+
+    starts = tf.cast(segment.row_starts(), "int32")
+    positions = tf.ragged.range(starts, starts + keep, row_splits_dtype="int64")
+    return tf.gather(segment.flat_values, positions)
+
+
+def _segment_ids(kept, shape):
+    """One from the second segment to its end, zero elsewhere."""
+    import tensorflow as tf
+
+    if len(kept) == 1:
+        return tf.zeros(shape, "int32")
+    first, second = (keep[:, tf.newaxis] for keep in kept)
+    positions = tf.range(shape[1])[tf.newaxis]
+    start, end = first + 2, first + second + 3
+    return tf.cast((positions >= start) & (positions < end), "int32")
