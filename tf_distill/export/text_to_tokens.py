@@ -11,7 +11,7 @@ def text_to_tokens(preprocessor, *texts):
     example of the batch, not to `sequence_length` (a short text then costs
     what a short text should), and truncated with core TensorFlow operations:
     TensorFlow Serving before 2.20 does not know TF Text's trimmers. Bytes that
-    are not UTF-8 become U+FFFD.
+    are not UTF-8 become U+FFFD, and NUL a space.
 
     Args:
         preprocessor: `keras_hub.models.BertTextClassifierPreprocessor`.
@@ -25,10 +25,7 @@ def text_to_tokens(preprocessor, *texts):
     import tensorflow as tf
 
     tokenizer = preprocessor.tokenizer
-    segments = [
-        tokenizer(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8"))
-        for text in texts
-    ]
+    segments = [tokenizer(_sound(text)) for text in texts]
     budget = preprocessor.sequence_length - 1 - len(segments)
     lengths = [tf.cast(s.row_lengths(), "int32") for s in segments]
     kept = _kept(lengths, budget, preprocessor.truncate)
@@ -52,6 +49,14 @@ def text_to_tokens(preprocessor, *texts):
         "segment_ids": _segment_ids(kept, tf.shape(token_ids)),
         "padding_mask": tf.cast(token_ids != tokenizer.pad_token_id, "int32"),
     }
+
+
+def _sound(text):
+    """Valid UTF-8 without NUL, where TF Text's case folding would stop."""
+    import tensorflow as tf
+
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
+    return tf.strings.regex_replace(text, r"\x00", " ")
 
 
 def _kept(lengths, budget, truncate):
