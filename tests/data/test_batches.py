@@ -187,10 +187,11 @@ def test_epoch_cut_short_is_not_counted():
 
     encoded = encoded_of(mixed_lengths(2000))
     batches = BucketedBatches(encoded, np.arange(2000) % 2, batch_size=8)
-    compiled().fit(
-        batches, epochs=3, verbose=0, shuffle=False, callbacks=[Stop()]
-    )
+    model = compiled()
+    model.fit(batches, epochs=3, verbose=0, shuffle=False, callbacks=[Stop()])
     assert batches.epoch == 0
+    model.fit(batches, epochs=1, verbose=0, shuffle=False)  # anew, in full
+    assert batches.epoch == 1
 
 
 def test_class_weight_and_validation():

@@ -63,6 +63,19 @@ def test_groups_are_transitive():
     assert group_near_duplicates(texts).tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("count", [2, 5, 8, 11, 14, 17, 20, 62])
+def test_pairs_exactly_at_the_threshold_meet(count):
+    # n words have 2 n - 1 features: all of the shorter text's are 3 / 5 of the
+    # longer's, whose rarest are all its own.
+    longer = (5 * (2 * count - 1) // 3 + 1) // 2
+    assert 5 * (2 * count - 1) == 3 * (2 * longer - 1)
+    words = [f"w{i}" for i in range(longer + 1)]
+    texts = [" ".join(words[:n]) for n in (count, longer)]
+    assert group_near_duplicates(texts).tolist() == [0, 0]
+    texts = [" ".join(words[:n]) for n in (count, longer + 1)]
+    assert group_near_duplicates(texts).tolist() == [0, 1]
+
+
 def shingles(text):
     words = normalise(text).split()
     return {(w,) for w in words} | {
