@@ -7,11 +7,12 @@ import keras
 import keras_hub
 
 from tf_distill.models import presets
+from tf_distill.models.accepts_tokens import AcceptsTokens
 from tf_distill.models.bert_backbone import BertBackbone
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
-class BertTextClassifier(keras_hub.models.TextClassifier):
+class BertTextClassifier(AcceptsTokens, keras_hub.models.TextClassifier):
     """Dropout and a dense layer on BERT's pooled [CLS].
 
     Serves classes, several labels at once and scores alike: it gives logits,

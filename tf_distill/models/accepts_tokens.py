@@ -1,0 +1,38 @@
+"""Lets a KerasHub task train on batches that are tokenized already."""
+
+import keras
+
+
+class AcceptsTokens:
+    """Mixin: token ids and datasets of them pass the preprocessor by.
+
+    A KerasHub task tokenizes whatever `fit` is given. Here a dict with
+    `token_ids`, a `tf.data` dataset of such, and any `keras.utils.PyDataset`
+    (`tf_distill.data.BucketedBatches`) are taken as they are.
+    """
+
+    def preprocess_samples(self, x, y=None, sample_weight=None):
+        if isinstance(x, dict) and "token_ids" in x:
+            return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        return super().preprocess_samples(x, y, sample_weight)
+
+    def fit(self, x=None, *args, **kwargs):
+        if _is_tokenized(x):
+            return keras.Model.fit(self, x, *args, **kwargs)
+        return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        if _is_tokenized(x):
+            return keras.Model.evaluate(self, x, *args, **kwargs)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        if _is_tokenized(x):
+            return keras.Model.predict(self, x, *args, **kwargs)
+        return super().predict(x, *args, **kwargs)
+
+
+def _is_tokenized(x):
+    if isinstance(x, keras.utils.PyDataset):
+        return True
+    return isinstance(x, dict) and "token_ids" in x
