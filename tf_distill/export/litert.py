@@ -48,8 +48,18 @@ def litert(
             that are not LiteRT's own, or a path that cannot be written to.
 
     Example:
-        litert(student, "saved_models/tiny_bert_tweets/model.tflite",
-               quantization="int8_dynamic")
+        >>> import keras_hub, tempfile
+        >>> words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "day"]
+        >>> preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
+        ...     keras_hub.models.BertTokenizer(words), sequence_length=8)
+        >>> backbone = keras_hub.models.BertBackbone(
+        ...     vocabulary_size=6, num_layers=1, num_heads=1, hidden_dim=2,
+        ...     intermediate_dim=4, max_sequence_length=8)
+        >>> student = keras_hub.models.BertTextClassifier(
+        ...     backbone, num_classes=2, preprocessor=preprocessor)
+        >>> path = litert(student, tempfile.mkdtemp() + "/student.tflite")
+        >>> flex_ops(path)
+        []
     """
     path = pathlib.Path(path)
     if path.suffix != ".tflite":
@@ -194,7 +204,19 @@ def _convert(model, quantization, task):
         try:
             return converter.convert()
         except Exception as error:  # the converter's own class is private
+            # Without the cause: it quotes the whole graph.
             raise ValueError(
                 f"{model.name} cannot be converted with LiteRT's builtin "
-                f"operations alone: {error}"
-            ) from error
+                f"operations alone. {_unsupported(str(error))}"
+            ) from None
+
+
+def _unsupported(message):
+    """The lines of a converter's error that name operations."""
+    lines = [line.strip() for line in message.splitlines()]
+    named = [
+        line
+        for line in lines
+        if line.startswith(("TF Select ops:", "Custom ops:", "tf."))
+    ]
+    return "\n".join(dict.fromkeys(named)) or message[:2000]

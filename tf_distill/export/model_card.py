@@ -5,15 +5,15 @@ import json
 from tf_distill.export.publish import publish_file
 
 COLUMNS = (
-    ("name", "model", "{}"),
-    ("accuracy", "accuracy", "{:.4f}"),
-    ("macro_f1", "macro-F1", "{:.4f}"),
-    ("retained_accuracy", "retained accuracy", "{:.1%}"),
-    ("retained_macro_f1", "retained macro-F1", "{:.1%}"),
-    ("parameters", "parameters", "{:,}"),
-    ("flops", "FLOPs", "{:,}"),
-    ("bytes", "bytes", "{:,}"),
-    ("latency_ms", "latency, ms", "{:.2f}"),
+    ("name", "model", "{}", 1),
+    ("accuracy", "accuracy", "{:.4f}", 1),
+    ("macro_f1", "macro-F1", "{:.4f}", 1),
+    ("retained_accuracy", "accuracy kept", "{:.1%}", 1),
+    ("retained_macro_f1", "macro-F1 kept", "{:.1%}", 1),
+    ("parameters", "parameters, M", "{:.2f}", 1e6),
+    ("flops", "GFLOPs", "{:.3f}", 1e9),
+    ("bytes", "size, MB", "{:.2f}", 1e6),
+    ("latency_ms", "latency, ms", "{:.2f}", 1),
 )
 
 
@@ -51,7 +51,7 @@ def model_card(path, *, name, summary, rows, config, licence, data, limits):
     """
     metrics = [
         key
-        for key, _, _ in COLUMNS[1:3]
+        for key, *_ in COLUMNS[1:3]
         if any(row.get(key) is not None for row in rows)
     ]
     header = [
@@ -88,15 +88,16 @@ def _table(rows):
         for column in COLUMNS
         if any(row.get(column[0]) is not None for row in rows)
     ]
-    lines = [[title for _, title, _ in used]]
-    lines.append(["---" if key == "name" else "---:" for key, _, _ in used])
+    lines = [[title for _, title, *_ in used]]
+    lines.append(["---" if key == "name" else "---:" for key, *_ in used])
     for row in rows:
-        lines.append([_cell(row.get(key), form) for key, _, form in used])
+        lines.append([_cell(row.get(key), *how) for key, _, *how in used])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value, form):
+def _cell(value, form, unit):
     if value is None:
         return ""
+    number = value if isinstance(value, str) else value / unit
     # A bar would end the cell.
-    return form.format(value).replace("|", r"\|")
+    return form.format(number).replace("|", r"\|")

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -66,12 +67,15 @@ def publish_file(path, content):
     temporary = path.parent / _temporary_name()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(path.parent)
         temporary.write_bytes(content)
         os.replace(temporary, path)
-    except OSError as error:
-        raise _unusable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise _unusable(path, error) from error
+        raise
     return path
 
 
@@ -92,8 +96,12 @@ def _remove_unfinished(folder):
     """Removes what exports that were killed on this machine left behind."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         _, process, host = path.name[len(TEMPORARY_PREFIX) :].split("-", 2)
-        if host == socket.gethostname() and not _is_alive(int(process)):
+        if host != socket.gethostname() or _is_alive(int(process)):
+            continue
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _is_alive(process):

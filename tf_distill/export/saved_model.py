@@ -53,8 +53,17 @@ def saved_model(
             or a folder that cannot be written to.
 
     Example:
-        saved_model(student, "saved_models/tiny_bert_tweets",
-                    label_names=["negative", "neutral", "positive"])
+        >>> import keras_hub, tempfile
+        >>> from tf_distill.models import BertBackbone, BertTextClassifier
+        >>> words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "day"]
+        >>> preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
+        ...     keras_hub.models.BertTokenizer(words), sequence_length=8)
+        >>> student = BertTextClassifier(
+        ...     BertBackbone(vocabulary_size=6, num_layers=1, num_heads=1,
+        ...                  hidden_dim=2, intermediate_dim=4),
+        ...     num_classes=2, preprocessor=preprocessor)
+        >>> saved_model(student, tempfile.mkdtemp()).name
+        '1'
     """
     model = exportable(model, task)
     label_names = names_of_outputs(model, label_names, task)

@@ -9,6 +9,7 @@ Letters: N examples, B batch, T tokens, C classes.
 """
 
 import argparse
+import io
 import pathlib
 import subprocess
 import sys
@@ -219,14 +220,15 @@ def main(arguments=None):
     parser.add_argument("--data", required=True, help="npz file to read")
     parser.add_argument("--output", required=True, help="npz file to write")
     arguments = parser.parse_args(arguments)
-    import io
-
     import numpy as np
 
     from tf_distill.export.publish import publish_file
 
     with np.load(arguments.data) as data:
-        outputs = score(arguments.path, dict(data))
+        try:
+            outputs = score(arguments.path, dict(data))
+        except ValueError as error:
+            parser.error(str(error))
     buffer = io.BytesIO()
     np.savez(buffer, **outputs)
     publish_file(arguments.output, buffer.getvalue())

@@ -1,0 +1,85 @@
+import keras_hub
+import pytest
+
+from tf_distill import export, models
+from tf_distill.benchmark import (
+    keras_callable,
+    latency,
+    litert_callable,
+    saved_model_callable,
+)
+from tf_distill.benchmark import latency as latency_function
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only moves when told to."""
+
+    class Clock:
+        now = 100.0
+
+        def advance(self, milliseconds):
+            self.now += milliseconds / 1e3
+
+    clock = Clock()
+    monkeypatch.setattr("time.perf_counter", lambda: clock.now)
+    return clock
+
+
+def test_functions_take_turns(clock):
+    calls = []
+    functions = {name: lambda name=name: calls.append(name) for name in "AB"}
+    latency(functions, rounds=3, warmup=2)
+    assert calls == ["A", "B"] * 5
+
+
+def test_median_and_p95_in_milliseconds(clock):
+    # The first two, the warm-up, must not count.
+    slow = iter([1000, 1000, *range(1, 22)])
+    times = latency(
+        {
+            "slow": lambda: clock.advance(next(slow)),
+            "even": lambda: clock.advance(3),
+        },
+        rounds=21,
+        warmup=2,
+    )
+    assert times["slow"].median == pytest.approx(11)
+    assert times["slow"].p95 == pytest.approx(20)
+    assert times["slow"].rounds == 21
+    assert times["even"].median == pytest.approx(3)
+
+
+def test_no_rounds():
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        latency_function({}, rounds=0)
+
+
+def test_ready_made_callables_give_the_same_prediction(tmp_path):
+    tokenizer = keras_hub.models.BertTokenizer(
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "day"]
+    )
+    model = models.BertTextClassifier(
+        models.BertBackbone(
+            vocabulary_size=6,
+            num_layers=1,
+            num_heads=1,
+            hidden_dim=8,
+            intermediate_dim=8,
+        ),
+        num_classes=2,
+        preprocessor=keras_hub.models.BertTextClassifierPreprocessor(
+            tokenizer, sequence_length=12
+        ),
+    )
+    version = export.saved_model(model, tmp_path / "tiny")
+    lite = export.litert(model, tmp_path / "tiny.tflite")
+    expected = keras_callable(model, batch=2, length=5)()
+    assert expected.shape == (2, 2)
+    for other in [
+        saved_model_callable(version, batch=2, length=5),
+        litert_callable(lite, batch=2, length=5, threads=1),
+    ]:
+        assert other()["logits"] == pytest.approx(expected, abs=1e-5)
+    from_text = saved_model_callable(version, texts=["day", "", "night"])
+    assert from_text()["logits"].shape == (3, 2)

@@ -1,0 +1,115 @@
+"""A tiny classifier, and its exports scored once in new processes."""
+
+import string
+import types
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+from tf_distill import export, models
+
+WORDS = ["the", "good", "bad", "day", "##ing", "##ed"]
+VOCABULARY = [
+    *["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+    *string.ascii_lowercase,
+    *string.digits,
+    *string.punctuation,
+    *[f"##{letter}" for letter in string.ascii_lowercase],
+    *WORDS,
+]
+LABELS = ["negative", "neutral", "positive"]
+MAX_LENGTH = 16
+# Of several lengths and out of order; too long; empty; not UTF-8; with a NUL.
+TEXTS = [
+    b"the good day!",
+    b"",
+    b"so bad " * 20,
+    b"caf\xc3\xa9 \xf0\x9f\x98\x80 \xe4\xb8\xad\xe6\x96\x87",
+    b"\xff\xfe bad \x80",
+    b"good\x00bad",
+    b"   ",
+    b"A Good DAY, gooding",
+]
+
+
+def make_preprocessor(**options):
+    tokenizer = keras_hub.models.BertTokenizer(VOCABULARY, lowercase=True)
+    return keras_hub.models.BertTextClassifierPreprocessor(
+        tokenizer, sequence_length=MAX_LENGTH, **options
+    )
+
+
+def make_task(dtype=None, num_classes=3, classifier=None, **options):
+    """A task whose logits differ enough to tell one text from another."""
+    classifier = classifier or models.BertTextClassifier
+    backbone = classifier.backbone_cls(
+        vocabulary_size=len(VOCABULARY),
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=MAX_LENGTH,
+        dtype=dtype,
+    )
+    options.setdefault("preprocessor", make_preprocessor())
+    task = classifier(backbone, num_classes=num_classes, **options)
+    noise = np.random.default_rng(0)
+    task.set_weights(
+        [
+            weight + noise.normal(0, 0.3, weight.shape).astype(weight.dtype)
+            for weight in task.get_weights()
+        ]
+    )
+    return task
+
+
+def inputs_of(preprocessor, *texts):
+    """What the preprocessor's Python path gives, as the model's inputs."""
+    texts = tuple(
+        [text.decode("utf-8", "replace") for text in column] for column in texts
+    )
+    inputs = preprocessor(x=texts if len(texts) > 1 else texts[0])
+    return {name: np.asarray(x, "int32") for name, x in inputs.items()}
+
+
+def as_encoded(inputs):
+    """Padded inputs as flat arrays with offsets."""
+    mask = inputs["padding_mask"].astype(bool)
+    return types.SimpleNamespace(
+        token_ids=inputs["token_ids"][mask],
+        segment_ids=inputs["segment_ids"][mask],
+        offsets=np.cumsum([0, *mask.sum(1)]),
+    )
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A task trained in half precision, exported, and scored elsewhere."""
+    keras.utils.set_random_seed(0)
+    model = make_task("mixed_bfloat16", label_names=LABELS)
+    folder = tmp_path_factory.mktemp("exported")
+    version = export.saved_model(model, folder / "tiny")
+    lite = export.litert(model, folder / "tiny.tflite")
+    int8 = export.litert(
+        model, folder / "tiny_int8.tflite", quantization="int8_dynamic"
+    )
+    inputs = inputs_of(model.preprocessor, TEXTS)
+    encoded = as_encoded(inputs)
+    return types.SimpleNamespace(
+        model=model,
+        version=version,
+        lite=lite,
+        int8=int8,
+        inputs=inputs,
+        encoded=encoded,
+        logits=np.asarray(export.as_float32(model)(inputs, training=False)),
+        from_saved_model=export.score_in_new_process(version, TEXTS, encoded),
+        from_lite=export.score_in_new_process(lite, encoded=encoded),
+    )
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)

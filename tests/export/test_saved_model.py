@@ -1,0 +1,217 @@
+import subprocess
+import sys
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import LABELS, TEXTS, inputs_of, make_task, softmax
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tf_distill import export
+
+
+@pytest.mark.parametrize("signature", ["text", "tokens"])
+def test_new_process_equals_keras(exported, signature):
+    outputs = exported.from_saved_model
+    logits = exported.logits
+    # The texts must tell a wrong row from a right one.
+    assert np.ptp(logits, axis=0).min() > 0.1
+    np.testing.assert_allclose(
+        outputs[f"{signature}_logits"], logits, atol=1e-4
+    )
+    np.testing.assert_allclose(
+        outputs[f"{signature}_probabilities"], softmax(logits), atol=1e-4
+    )
+    assert outputs[f"{signature}_label"].tolist() == [
+        LABELS[best] for best in logits.argmax(-1)
+    ]
+
+
+def test_half_precision_is_exported_as_float32(exported):
+    variables = tf.train.list_variables(
+        exported.version / "variables" / "variables"
+    )
+    names = [name for name, _ in variables if "variables_of_model" in name]
+    assert len(names) >= len(exported.model.weights)
+    reader = tf.train.load_checkpoint(
+        exported.version / "variables" / "variables"
+    )
+    types = {
+        dtype.name for dtype in reader.get_variable_to_dtype_map().values()
+    }
+    assert "float32" in types and not {"bfloat16", "half"} & types
+    graph = _graph(exported.version)
+    used = {
+        value.type
+        for function in graph.library.function
+        for node in function.node_def
+        for value in node.attr.values()
+    }
+    assert types_pb2.DT_FLOAT in used
+    assert types_pb2.DT_BFLOAT16 not in used
+
+
+def test_text_ops_need_no_trimmer(exported):
+    assert export.text_ops(exported.version) == [
+        "CaseFoldUTF8",
+        "FastWordpieceTokenizeWithOffsets",
+        "RegexSplitWithOffsets",
+    ]
+
+
+def test_text_ops_are_all_that_tensorflow_lacks(exported):
+    graph = _graph(exported.version)
+    functions = {f.signature.name for f in graph.library.function}
+    ops = {n.op for f in graph.library.function for n in f.node_def}
+    program = (
+        "import sys; from tensorflow.python.framework import op_def_registry; "
+        "print(*[op for op in sys.argv[1:] if not op_def_registry.get(op)])"
+    )
+    command = [sys.executable, "-c", program, *sorted(ops - functions)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == export.text_ops(exported.version)
+
+
+def test_text_ops_of_no_export(tmp_path):
+    with pytest.raises(ValueError, match="version folder"):
+        export.text_ops(tmp_path)
+
+
+def test_assets(exported):
+    assets = exported.version / "assets"
+    tokenizer = exported.model.preprocessor.tokenizer
+    vocabulary = (assets / "vocab.txt").read_text("utf-8").splitlines()
+    assert vocabulary == tokenizer.get_vocabulary()
+    assert (assets / "label_names.txt").read_text().split() == LABELS
+
+
+def test_a_batch_is_as_long_as_its_longest_text(exported):
+    signature = _signature(exported.version, "serving_default")
+    graph = signature.graph.as_graph_def().library.function
+    assert graph  # the text graph is in there
+    module = tf.saved_model.load(exported.version)
+    short = module.signatures["serving_default"](text=tf.constant(["day", ""]))
+    alone = module.signatures["serving_default"](text=tf.constant(["day"]))
+    np.testing.assert_allclose(short["logits"][:1], alone["logits"], atol=1e-6)
+    none = module.signatures["serving_default"](text=tf.constant([], tf.string))
+    assert none["probabilities"].shape == (0, 3)
+    assert none["label"].shape == (0,)
+
+
+def test_pairs(tmp_path):
+    model = make_task()
+    version = export.saved_model(model, tmp_path, pairs=True)
+    signature = _signature(version, "serving_default")
+    first, second = TEXTS, TEXTS[::-1]
+    outputs = signature(
+        text=tf.constant(first), second_text=tf.constant(second)
+    )
+    inputs = inputs_of(model.preprocessor, first, second)
+    assert inputs["segment_ids"].max() == 1
+    logits = np.asarray(model(inputs, training=False))
+    np.testing.assert_allclose(outputs["logits"], logits, atol=1e-5)
+    assert not any("Trim" in op for op in export.text_ops(version))
+
+
+def test_multilabel(tmp_path):
+    model = make_task(num_classes=2)
+    version = export.saved_model(model, tmp_path, task="multilabel")
+    outputs = _signature(version, "serving_default")(text=tf.constant(TEXTS))
+    assert set(outputs) == {"logits", "probabilities"}
+    logits = np.asarray(outputs["logits"])
+    np.testing.assert_allclose(
+        outputs["probabilities"], 1 / (1 + np.exp(-logits)), atol=1e-6
+    )
+
+
+def test_regression(tmp_path):
+    model = make_task(num_classes=1)
+    version = export.saved_model(model, tmp_path, task="regression")
+    outputs = _signature(version, "serving_default")(text=tf.constant(TEXTS))
+    assert set(outputs) == {"score"}
+    expected = model(inputs_of(model.preprocessor, TEXTS), training=False)
+    np.testing.assert_allclose(outputs["score"], expected[:, 0], atol=1e-5)
+    assert not (version / "assets" / "label_names.txt").exists()
+
+
+def test_keras_hub_classifier_and_next_version(tmp_path):
+    model = make_task(classifier=keras_hub.models.BertTextClassifier)
+    (tmp_path / "3").mkdir()
+    version = export.saved_model(model, tmp_path)
+    assert version == tmp_path / "4"
+    outputs = _signature(version, "serving_default")(text=tf.constant(TEXTS))
+    expected = model(inputs_of(model.preprocessor, TEXTS), training=False)
+    np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
+    best = np.asarray(expected).argmax(-1)
+    assert [int(label) for label in outputs["label"].numpy()] == best.tolist()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch, error):
+    save = tf.saved_model.save
+
+    def save_and_stop(*arguments, **options):
+        save(*arguments, **options)
+        raise error("in the middle")
+
+    monkeypatch.setattr(tf.saved_model, "save", save_and_stop)
+    with pytest.raises(error, match="in the middle"):
+        export.saved_model(make_task(), tmp_path / "tiny")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_models(tmp_path):
+    task = make_task()
+    distiller = keras.Sequential()
+    distiller.student = task
+    unbuilt = keras.Sequential([keras.layers.Dense(2)])
+    bare = make_task(preprocessor=None)
+    probabilities = make_task(
+        classifier=keras_hub.models.BertTextClassifier, activation="softmax"
+    )
+    long = make_task()
+    long.preprocessor.sequence_length = 17
+    for model, message in [
+        (distiller, "distiller.student"),
+        (unbuilt, "an unbuilt Sequential"),
+        (task.backbone, "but got BertBackbone"),
+        (bare, "has no preprocessor"),
+        (probabilities, "activation=None"),
+        (long, "17 tokens .* positions for 16"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            export.saved_model(model, tmp_path / "tiny")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_arguments(tmp_path):
+    task = make_task()
+    for options, message in [
+        ({"label_names": ["a", "b"]}, "3 outputs, but there are 2"),
+        ({"task": "regression"}, "one output .* has 3"),
+        ({"task": "ranking"}, "'ranking' is not one of"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            export.saved_model(task, tmp_path / "tiny", **options)
+    score = make_task(num_classes=1)
+    with pytest.raises(ValueError, match="no `label_names`"):
+        export.saved_model(
+            score, tmp_path / "tiny", task="regression", label_names=["a"]
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def _graph(version):
+    content = (version / "saved_model.pb").read_bytes()
+    proto = saved_model_pb2.SavedModel.FromString(content)
+    return proto.meta_graphs[0].graph_def
+
+
+def _signature(version, name):
+    loaded = tf.saved_model.load(version)
+    signature = loaded.signatures[name]
+    signature.loaded = loaded  # or its variables would be gone
+    return signature

@@ -1,0 +1,86 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import TEXTS, make_task
+
+from tf_distill import export
+from tf_distill.export import score as score_file
+
+
+def test_rows_keep_their_order_in_many_batches(exported, monkeypatch):
+    monkeypatch.setattr(score_file, "BATCH_SIZE", 3)
+    encoded = vars(exported.encoded)
+    outputs = score_file.score(exported.lite, encoded)
+    np.testing.assert_allclose(
+        outputs["tokens_logits"], exported.logits, atol=1e-3
+    )
+    texts = score_file._flat_texts(TEXTS)
+    outputs = score_file.score(exported.version, {**texts, **encoded})
+    for signature in ["text", "tokens"]:
+        np.testing.assert_allclose(
+            outputs[f"{signature}_logits"], exported.logits, atol=1e-4
+        )
+
+
+def test_pairs_and_str(tmp_path):
+    version = export.saved_model(make_task(), tmp_path, pairs=True)
+    pairs = [("so good", "bad"), ("", "déjà"), ("day", "")]
+    outputs = score_file.score(version, score_file._flat_texts(pairs))
+    loaded = score_file._saved_model_signatures(version)[0]
+    for row, (first, second) in enumerate(pairs):
+        alone = loaded(text=[first], second_text=[second])
+        np.testing.assert_allclose(
+            outputs["text_logits"][row], alone["logits"][0], atol=1e-5
+        )
+
+
+def test_nothing_to_score(exported):
+    assert score_file.score(exported.lite, _no_rows()) == {}
+    with pytest.raises(ValueError, match="nothing to score"):
+        export.score_in_new_process(exported.lite)
+    with pytest.raises(ValueError, match="has no tokenizer"):
+        export.score_in_new_process(exported.lite, TEXTS)
+    with pytest.raises(ValueError, match="is not there"):
+        export.score_in_new_process(exported.lite.with_name("no"), TEXTS)
+
+
+def _no_rows():
+    none = np.zeros(0, "int32")
+    return {"token_ids": none, "segment_ids": none, "offsets": [0]}
+
+
+def test_a_process_that_fails_says_why(tmp_path, exported):
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(exported.lite.read_bytes()[:1000])
+    with pytest.raises(RuntimeError, match="broken.tflite' .* failed"):
+        export.score_in_new_process(broken, encoded=exported.encoded)
+
+
+def test_command_line(tmp_path, exported):
+    np.savez(tmp_path / "data.npz", **vars(exported.encoded))
+    output = tmp_path / "deep" / "output.npz"
+    arguments = [str(exported.lite), "--data", str(tmp_path / "data.npz")]
+    score_file.main([*arguments, "--output", str(output)])
+    with np.load(output) as outputs:
+        np.testing.assert_allclose(
+            outputs["tokens_logits"], exported.logits, atol=1e-3
+        )
+
+
+def test_help_and_import_are_light():
+    program = (
+        "import sys, tf_distill.export, tf_distill.export.score as score\n"
+        "try: score.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "version folder" in done.stdout
+    assert done.stdout.endswith("set()\n")
