@@ -1,7 +1,10 @@
 """The Distiller, what it matches, and how a student begins."""
 
 from tf_distill.distillation.distiller import Distiller
-from tf_distill.distillation.initialization import initialize_from_teacher
+from tf_distill.distillation.initialization import (
+    initialize_from_teacher,
+    reduce_embeddings,
+)
 from tf_distill.distillation.layer_maps import layer_map
 from tf_distill.distillation.matches import (
     EmbeddingMatch,
@@ -17,5 +20,6 @@ __all__ = [
     "LogitMatch",
     "initialize_from_teacher",
     "layer_map",
+    "reduce_embeddings",
     "tapped",
 ]

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 
 @dataclasses.dataclass(frozen=True)
 class InitializationReport:
@@ -94,6 +96,66 @@ def initialize_from_teacher(student, teacher, blocks=None):
         for variable, value in zip(layer.weights, source.weights, strict=True):
             variable.assign(value)
     return InitializationReport(tuple(name for name, *_ in pairs), tuple(kept))
+
+
+def reduce_embeddings(student, teacher):
+    """Gives a thinner student the best low-rank copy of a teacher's words.
+
+    The d columns that keep most of the teacher's token embeddings (truncated
+    singular value decomposition) become the student's; its positions and
+    segments go through the same projection. A thin student of random words
+    would spend its first epochs on learning them.
+
+    Args:
+        student, teacher: encoders of this package or tasks on them, of the
+            same vocabulary; the student not wider than the teacher.
+
+    Returns:
+        float, share of the token embeddings' squared length that is kept.
+
+    Raises:
+        ValueError: the student is wider, or has another vocabulary. Nothing
+            has been changed then.
+
+    Example:
+        >>> from tf_distill.distillation import reduce_embeddings
+        >>> from tf_distill.models import BertBackbone
+        >>> teacher = BertBackbone.from_preset(
+        ...     "bert_tiny_2l_128d", load_weights=False, vocabulary_size=200)
+        >>> student = BertBackbone.from_preset(
+        ...     "bert_tiny_2l_128d", load_weights=False, vocabulary_size=200,
+        ...     hidden_dim=64)
+        >>> 0.5 < reduce_embeddings(student, teacher) < 1
+        True
+
+    Reference: Mukherjee and Awadallah 2020, section 3.
+    """
+    ours = getattr(student, "backbone", None) or student
+    theirs = getattr(teacher, "backbone", None) or teacher
+    tokens = theirs.token_embedding.embeddings.numpy()
+    num_words, width = ours.token_embedding.embeddings.shape
+    if num_words != tokens.shape[0] or width > tokens.shape[1]:
+        raise ValueError(
+            f"The student's {num_words:,} words of width {width} cannot be "
+            f"cut from the teacher's {tokens.shape[0]:,} of width "
+            f"{tokens.shape[1]}: it needs the teacher's vocabulary and may "
+            "not be wider."
+        )
+    # The right singular vectors, from the small Gram matrix, largest first.
+    lengths, vectors = np.linalg.eigh(tokens.T.astype("float64") @ tokens)
+    projection = vectors[:, ::-1][:, :width]
+    ours.token_embedding.embeddings.assign(tokens @ projection)
+    for name, variable in (
+        ("position_embedding", "position_embeddings"),
+        ("segment_embedding", "embeddings"),
+    ):
+        source = getattr(theirs.get_layer(name), variable).numpy()
+        target = getattr(ours.get_layer(name), variable)
+        rows = min(source.shape[0], target.shape[0])
+        values = target.numpy()
+        values[:rows] = (source @ projection)[:rows]
+        target.assign(values)
+    return float(lengths[::-1][:width].sum() / lengths.sum())
 
 
 def _same_shapes(layer, source):

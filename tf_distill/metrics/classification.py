@@ -36,4 +36,6 @@ def macro_f1(labels, predictions):
     """
     from sklearn.metrics import f1_score
 
-    return float(f1_score(labels, predictions, average="macro", zero_division=0))
+    return float(
+        f1_score(labels, predictions, average="macro", zero_division=0)
+    )

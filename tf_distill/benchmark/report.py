@@ -1,0 +1,133 @@
+"""What a run has to show: a table, its numbers, two pictures."""
+
+import csv
+import json
+import pathlib
+
+from tf_distill.export.publish import publish_file
+
+
+def print_table(rows):
+    """Prints one line a model, best read side by side.
+
+    Args:
+        rows: list of dicts with `name`, `role` and any of `accuracy`,
+            `macro_f1`, `retained_accuracy`, `retained_macro_f1`,
+            `parameters`, `flops`, `bytes`, `latency_ms`.
+
+    Example:
+        >>> print_table([{"name": "teacher", "role": "teacher",
+        ...               "accuracy": 0.5}])
+        ┏...
+    """
+    import rich.console
+    import rich.table
+
+    columns = (
+        ("accuracy", "accuracy", "{:.2%}", 1),
+        ("macro_f1", "macro-F1", "{:.2%}", 1),
+        ("pearson", "Pearson", "{:.3f}", 1),
+        ("retained_accuracy", "kept", "{:.1%}", 1),
+        ("retained_macro_f1", "kept F1", "{:.1%}", 1),
+        ("parameters", "params", "{:.1f} M", 1e6),
+        ("flops", "FLOPs", "{:.2f} G", 1e9),
+        ("bytes", "file", "{:.1f} MB", 1e6),
+        ("latency_ms", "batch 1", "{:.1f} ms", 1),
+    )
+    shown = [c for c in columns if any(r.get(c[0]) is not None for r in rows)]
+    table = rich.table.Table()
+    table.add_column("model", no_wrap=True)
+    for _, title, *_ in shown:
+        table.add_column(title, justify="right", no_wrap=True)
+    role = None
+    for row in rows:
+        if role is not None and row["role"] != role:
+            table.add_section()
+        role = row["role"]
+        cells = [
+            "" if row.get(key) is None else form.format(row[key] / unit)
+            for key, _, form, unit in shown
+        ]
+        table.add_row(row["name"], *cells)
+    # A table is read as a whole: never folded to a narrow terminal's width.
+    rich.console.Console(width=110).print(table)
+
+
+def write_results(path, config, rows):
+    """Writes configuration and rows as `results.json`, whole or not at all.
+
+    Args:
+        path: of the file.
+        config: dict that JSON can hold.
+        rows: as for `print_table`.
+    """
+    content = json.dumps({"config": config, "rows": rows}, indent=2)
+    publish_file(path, content.encode() + b"\n")
+
+
+def plot_curves(path, logs):
+    """Draws the dev accuracy and the training loss of every model by epoch.
+
+    Args:
+        path: of the PNG file.
+        logs: dict of the CSV files that `keras.callbacks.CSVLogger` wrote, by
+            name of the model.
+    """
+    figure, axes = _figure(2)
+    for name, log in logs.items():
+        with open(log, newline="", encoding="utf-8") as file:
+            epochs = list(csv.DictReader(file))
+        steps = [int(epoch["epoch"]) + 1 for epoch in epochs]
+        for axis, key in zip(axes, ("loss", "val_accuracy"), strict=True):
+            if epochs and epochs[0].get(key):
+                values = [float(epoch[key]) for epoch in epochs]
+                axis.plot(steps, values, marker="o", label=name)
+    for axis, title in zip(axes, ("training loss", "dev score"), strict=True):
+        axis.set(title=title, xlabel="epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def plot_quality_against_latency(path, rows, quality="macro_f1"):
+    """Draws the quality of every model against its latency.
+
+    Args:
+        path: of the PNG file.
+        rows: as for `print_table`.
+        quality: key of the rows, for the vertical axis.
+    """
+    figure, (axis,) = _figure(1)
+    colours = {"teacher": "C3", "student": "C0", "control": "C7"}
+    for row in rows:
+        if row.get("latency_ms") is None or row.get(quality) is None:
+            continue
+        colour = colours.get(row["role"], "C2")
+        axis.scatter(row["latency_ms"], row[quality], color=colour)
+        axis.annotate(
+            row["name"],
+            (row["latency_ms"], row[quality]),
+            textcoords="offset points",
+            xytext=(5, 4),
+            fontsize="small",
+        )
+    axis.set_xscale("log")
+    axis.set(xlabel="latency at batch 1, ms", ylabel=quality.replace("_", "-"))
+    axis.margins(x=0.25)
+    _save(figure, path)
+
+
+def _figure(columns):
+    import matplotlib.figure
+
+    figure = matplotlib.figure.Figure(
+        figsize=(5.5 * columns, 4), layout="constrained"
+    )
+    return figure, figure.subplots(1, columns, squeeze=False)[0]
+
+
+def _save(figure, path):
+    path = pathlib.Path(path)
+    temporary = path.with_suffix(".tmp.png")
+    figure.savefig(temporary, dpi=120)
+    temporary.replace(path)
