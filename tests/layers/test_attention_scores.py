@@ -1,0 +1,91 @@
+import keras
+import numpy as np
+import pytest
+import tiny
+
+from tf_distill.layers import AttentionScores
+from tf_distill.layers.attention_scores import merge_heads, split_heads
+
+
+def query_and_key(b=3, t=4, s=5, d=6, seed=0):
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(b, t, d)), generator.normal(size=(b, s, d))
+
+
+@pytest.mark.parametrize("num_heads", [1, 2, 3, 6])
+def test_against_numpy_a_head_at_a_time(num_heads):
+    query, key = query_and_key()
+    mask = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 1], [1, 1, 1, 1, 1]])
+    expected, _ = tiny.attention(query, key, key, mask, num_heads)
+    found = AttentionScores(num_heads)(
+        query.astype("float32"), key.astype("float32"), mask
+    )
+    assert found.shape == (3, num_heads, 4, 5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "float32"])
+def test_a_mask_of_any_dtype(dtype):
+    query, key = query_and_key()
+    mask = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 1], [1, 1, 1, 1, 1]])
+    layer = AttentionScores(2)
+    np.testing.assert_array_equal(
+        layer(query, key, mask.astype(dtype)), layer(query, key, mask)
+    )
+
+
+def test_without_a_mask_all_keys_count():
+    query, key = query_and_key()
+    layer = AttentionScores(2)
+    np.testing.assert_array_equal(
+        layer(query, key), layer(query, key, np.ones((3, 5)))
+    )
+
+
+def test_mask_value_is_what_is_added():
+    query, key = query_and_key()
+    mask = np.zeros((3, 5))
+    found = AttentionScores(2, mask_value=-6.0)(query, key, mask)
+    open_ = AttentionScores(2)(query, key)
+    np.testing.assert_allclose(found, open_.numpy() - 6.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_float32_out_of_half_precision(policy):
+    query, key = query_and_key()
+    mask = np.array([[1, 1, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
+    found = AttentionScores(2, dtype=policy)(query, key, mask)
+    assert found.dtype == "float32"
+    exact = AttentionScores(2)(query, key, mask).numpy()
+    assert not np.array_equal(found, exact)
+    # About 8 bits of a score of size 1.
+    np.testing.assert_allclose(
+        found.numpy()[mask[:, None, None] * np.ones(exact.shape) > 0],
+        exact[mask[:, None, None] * np.ones(exact.shape) > 0],
+        atol=0.05,
+    )
+    assert np.isfinite(found).all()
+
+
+def test_heads_that_do_not_divide():
+    with pytest.raises(ValueError, match="4 heads cannot share a width of 6"):
+        AttentionScores(4)(*query_and_key())
+
+
+def test_heads_split_and_merge():
+    x = np.arange(24.0).reshape(1, 2, 12)
+    heads = split_heads(keras.ops.convert_to_tensor(x), 3)
+    np.testing.assert_array_equal(heads[0, 1, 0], x[0, 0, 4:8])
+    np.testing.assert_array_equal(merge_heads(heads), x)
+
+
+def test_round_trip_through_a_file(tmp_path):
+    inputs = [keras.Input((None, 6)), keras.Input((None, 6))]
+    mask = keras.Input((None,), dtype="int32")
+    layer = AttentionScores(3, mask_value=-7.0, name="mine")
+    model = keras.Model([*inputs, mask], layer(*inputs, mask))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.get_layer("mine").get_config() == layer.get_config()
+    data = [*query_and_key(), np.array([[1, 1, 0, 0, 1]] * 3)]
+    np.testing.assert_array_equal(again(data), model(data))
