@@ -1,4 +1,4 @@
-"""Distils a BERT that reads tweets into students that serve them.
+r"""Distils a BERT that reads tweets into students that serve them.
 
 A real BERT (all-MiniLM-L6-v2: 6 layers, width 384) is fine-tuned on real
 tweets of three sentiments and distilled into two students, each beside its
@@ -15,7 +15,7 @@ and soft labels, all at once. The student that is better on the dev split is
 exported as SavedModel and LiteRT, reloaded in new processes and scored there.
 
     pip install -e ".[recipes]"
-    pip install --no-deps --require-hashes \\
+    pip install --no-deps --require-hashes \
         -r recipes/quickstart-requirements.txt
     python recipes/quickstart.py          # at most 10 minutes on two cores
     python recipes/quickstart.py --full   # all tweets; see docs/results.md
