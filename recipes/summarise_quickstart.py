@@ -1,0 +1,110 @@
+"""Turns the quickstart's runs of several seeds into a Markdown table.
+
+    python recipes/summarise_quickstart.py runs/quickstart/full-seed*
+
+Means over the seeds, and for each student 95 % intervals of what it keeps of
+its teacher and gains over its control: paired bootstraps that draw the test
+rows and the seeds anew.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Annotated
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Turns the quickstart's runs of several seeds into a Markdown table."""
+
+    runs: Annotated[tuple[pathlib.Path, ...], tyro.conf.Positional]
+    """Run folders of one size and different seeds."""
+    resamples: int = 1000
+    """Draws of each bootstrap."""
+
+
+def main(config):
+    """Prints the table."""
+    import numpy as np
+
+    import tf_distill as td
+
+    results = [read(run) for run in config.runs]
+    settings = [
+        {k: v for k, v in result["config"].items() if k not in ("seed",)}
+        for result in results
+    ]
+    same = ("name", "rows", "teacher_epochs", "half_epochs", "thin_epochs")
+    if any(s[key] != settings[0][key] for s in settings for key in same):
+        raise SystemExit("The runs differ in more than their seed.")
+    predictions = [np.load(run / "predictions.npz") for run in config.runs]
+    labels = predictions[0]["labels"]
+    if any((p["labels"] != labels).any() for p in predictions):
+        raise SystemExit("The runs were not scored on the same test rows.")
+
+    machine = settings[0]["machine"]
+    print(
+        f"Seeds {', '.join(str(r['config']['seed']) for r in results)}; "
+        f"{len(labels):,} test rows; {settings[0]['dtype']}; "
+        f"{machine['cores']} cores of {machine['processor']}; commit "
+        f"{', '.join(sorted({s['machine']['commit'][:12] for s in settings}))}."
+        "\n\n| model | accuracy | macro-F1 | accuracy kept | macro-F1 kept "
+        "| parameters | FLOPs | file | latency |\n|---|---|---|---|---|---|---"
+        "|---|---|"
+    )
+    for index, row in enumerate(results[0]["rows"]):
+        rows = [result["rows"][index] for result in results]
+        mean = {
+            key: float(np.mean([r[key] for r in rows]))
+            for key in row
+            if key not in ("name", "role")
+        }
+        print(
+            f"| {row['name']} | {mean['accuracy']:.2%} "
+            f"| {mean['macro_f1']:.2%} | {mean['retained_accuracy']:.1%} "
+            f"| {mean['retained_macro_f1']:.1%} "
+            f"| {mean['parameters'] / 1e6:.1f} M "
+            f"| {mean['flops'] / 1e9:.2f} G | {mean['bytes'] / 1e6:.1f} MB "
+            f"| {mean['latency_ms']:.1f} ms |"
+        )
+    print(
+        "\n| difference | score | points | 95 % interval |\n|---|---|---|---|"
+    )
+    pairs = [
+        (student, other)
+        for student in ("half", "thin")
+        for other in ("teacher", f"{student}-control")
+    ]
+    exported = {result["config"]["exported"] for result in results}
+    if len(exported) == 1:
+        pairs.append(("LiteRT int8", *exported))
+    for first, second in pairs:
+        for name in ("accuracy", "macro_f1"):
+            difference, low, high = (
+                100 * value
+                for value in td.metrics.paired_interval(
+                    getattr(td.metrics, name),
+                    labels,
+                    np.stack([p[first] for p in predictions]),
+                    np.stack([p[second] for p in predictions]),
+                    resamples=config.resamples,
+                )
+            )
+            print(
+                f"| {first} − {second} | {name.replace('_', '-')} "
+                f"| {difference:+.2f} | {low:+.2f} to {high:+.2f} |"
+            )
+
+
+def read(run):
+    """A run's results."""
+    path = run / "results.json"
+    if not path.exists():
+        raise SystemExit(f"{run} has no results.json: the run is not finished.")
+    return json.loads(path.read_text())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
