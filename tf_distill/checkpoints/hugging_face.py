@@ -78,7 +78,9 @@ class HuggingFaceFolder:
         """The word pieces, in order of their ids."""
         plain = self.path / "vocab.txt"
         if plain.exists():
-            return plain.read_text(encoding="utf-8").splitlines()
+            # Not `splitlines`: a word may be a line separator such as U+2028.
+            text = plain.read_text(encoding="utf-8")
+            return text.removesuffix("\n").split("\n")
         model = self._json("tokenizer.json")["model"]
         if model.get("type") != "WordPiece":
             raise ValueError(
@@ -120,11 +122,13 @@ class HuggingFaceFolder:
 
     def _no_safetensors(self, name):
         if (self.path / "pytorch_model.bin").exists():
+            # By its own class: AutoModel would leave a head behind.
+            model = (self.config.get("architectures") or ["AutoModel"])[0]
             return (
                 f"{self.path} has pickled weights only (pytorch_model.bin), "
                 "which can run any code when read and are refused. Convert "
                 "them once, where you trust them: python -c 'from transformers "
-                "import AutoModel; m = AutoModel.from_pretrained("
+                f"import {model}; m = {model}.from_pretrained("
                 f'"{self.path}"); m.save_pretrained("{self.path}")\''
             )
         return f"{self.path} has no {name}."

@@ -4,6 +4,7 @@ import json
 import pathlib
 import warnings
 
+import keras
 import keras_hub
 
 from tf_distill.checkpoints import bert as names
@@ -48,6 +49,8 @@ def load_text_classifier(cls, preset, load_weights=True, **kwargs):
         if name in kwargs
     }
     if kind == "keras":
+        if not _has_head(cls, preset):
+            _no_head_without_classes(preset, head)
         load = keras_hub.models.Task.from_preset.__func__
         return load(cls, str(preset), load_weights, **head, **kwargs)
     if kind == "hugging_face":
@@ -68,13 +71,12 @@ def _kind(preset):
         return "hugging_face"
     folder = pathlib.Path(preset)
     if folder.is_dir():
-        config = folder / "config.json"
-        if not config.exists():
+        if not (folder / "config.json").exists():
             raise ValueError(
                 f"The folder {preset} has no config.json: it is neither a "
                 "Keras preset nor a Hugging Face model."
             )
-        name = json.loads(config.read_text("utf-8")).get("registered_name")
+        name = HuggingFaceFolder(folder).config.get("registered_name")
         if name is None:
             return "hugging_face"
         return "keras_hub" if name.startswith("keras_hub>") else "keras"
@@ -95,11 +97,20 @@ def _no_weights(preset, load_weights):
         )
 
 
+def _has_head(cls, preset):
+    """Whether a Keras preset holds a task of this class."""
+    task = pathlib.Path(preset) / "task.json"
+    if not task.exists():
+        return False
+    name = json.loads(task.read_text("utf-8"))["registered_name"]
+    return issubclass(keras.saving.get_registered_object(name), cls)
+
+
 def _no_head_without_classes(preset, head):
     if "num_classes" not in head:
         raise ValueError(
-            f"{preset} has no classification head: pass `num_classes` for a "
-            "new one, or name a fine-tuned checkpoint."
+            f"{preset} has no classification head of this class: pass "
+            "`num_classes` for a new one, or name a fine-tuned checkpoint."
         )
 
 
