@@ -115,8 +115,12 @@ def logit_mse(teacher, student):
 class _Tempered(DistillationLoss):
     """A loss on logits with a temperature."""
 
-    function = None
     remedy = _REMEDY
+
+    @staticmethod
+    def function(teacher, student, *, temperature):
+        """The loss of this class, unreduced."""
+        raise NotImplementedError
 
     def __init__(self, temperature=1.0, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
