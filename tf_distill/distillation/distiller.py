@@ -136,6 +136,10 @@ class Distiller(keras.Model):
         """The teacher, which is not part of the Distiller's state."""
         return self._teacher.value
 
+    def __dir__(self):
+        # Keras saves every attribute that `dir` names, properties too.
+        return [name for name in super().__dir__() if name != "teacher"]
+
     @property
     def non_trainable_variables(self):
         """The student's; on JAX the teacher's too, which its step must see."""
@@ -148,7 +152,7 @@ class Distiller(keras.Model):
         if _tapping.get():
             model = self._student_taps.value
             return model(_needed(model, inputs), training=training)
-        return self.student(inputs, training=training)
+        return self.student(_needed(self.student, inputs), training=training)
 
     def train_step(self, *args):
         # TensorFlow passes (data,), JAX (state, data).
@@ -232,6 +236,9 @@ class Distiller(keras.Model):
             for tracker in unseen:
                 del logs[tracker.name]
         return logs
+
+    def save(self, *args, **kwargs):
+        self.get_config()  # refused before Keras has opened the file
 
     def get_config(self):
         raise ValueError(

@@ -49,8 +49,8 @@ def initialize_from_teacher(student, teacher, blocks=None):
         same kind of head with the same number of classes.
 
     Raises:
-        ValueError: widths differ, or a block is out of range. Nothing has
-            been copied then.
+        ValueError: widths or heads differ, a block is out of range, or a
+            model is not of this package. Nothing has been copied then.
 
     Example:
         >>> from tf_distill.distillation import initialize_from_teacher
@@ -66,6 +66,7 @@ def initialize_from_teacher(student, teacher, blocks=None):
     """
     ours = getattr(student, "backbone", None) or student
     theirs = getattr(teacher, "backbone", None) or teacher
+    _check_encoders(ours, theirs)
     if blocks is None:
         blocks = evenly_spaced(len(ours.blocks), len(theirs.blocks))
     outside = [b for b in blocks if not 0 <= b < len(theirs.blocks)]
@@ -156,6 +157,21 @@ def reduce_embeddings(student, teacher):
         values[:rows] = (source @ projection)[:rows]
         target.assign(values)
     return float(lengths[::-1][:width].sum() / lengths.sum())
+
+
+def _check_encoders(ours, theirs):
+    for encoder in (ours, theirs):
+        if not hasattr(encoder, "blocks"):
+            raise ValueError(
+                f"{encoder.name!r} is not an encoder of this package: read "
+                "it with `tf_distill.models.BertBackbone.from_preset`."
+            )
+    if ours.num_heads != theirs.num_heads:
+        # The shapes may be equal, but a head would read parts of others.
+        raise ValueError(
+            f"The student has {ours.num_heads} heads and the teacher "
+            f"{theirs.num_heads}: its blocks need as many to be copied."
+        )
 
 
 def _same_shapes(layer, source):

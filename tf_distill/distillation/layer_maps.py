@@ -52,8 +52,12 @@ def layer_map(how, num_student_layers, num_teacher_layers):
             f"student has {m} blocks: give one for each (None for no match)."
         )
     pairs = [(s, t) for s, t in enumerate(blocks) if t is not None]
+    if not pairs:
+        raise ValueError(
+            f"The layer map {blocks} matches no block: give at least one."
+        )
     outside = [t for _, t in pairs if not 0 <= t < n]
-    if outside or not pairs:
+    if outside:
         raise ValueError(
             f"The layer map {blocks} names teacher blocks {outside}, but the "
             f"teacher has blocks 0 to {n - 1}."

@@ -23,7 +23,9 @@ class Match(keras.layers.Layer):
     """
 
     def __init__(self, loss, *, weight=1.0, projection=False, name=None):
-        super().__init__(name=name)
+        # Signals come in the dtype that they have: under a mixed policy Keras
+        # would cast float32 logits and scores to half precision first.
+        super().__init__(name=name, autocast=False)
         self.loss = loss
         self.weight = weight
         self.projection = projection
@@ -36,6 +38,11 @@ class Match(keras.layers.Layer):
 
     def connect(self, student, teacher):
         """Finds the pairs of signals in two models."""
+        if self.built:
+            raise ValueError(
+                f"The match {self.name!r} belongs to another Distiller, which "
+                "trains its projection: make a new one for this Distiller."
+            )
         self.pairs = tuple(self.signals(student, teacher))
 
     def check(self, student, teacher):
@@ -97,6 +104,19 @@ class LogitMatch(Match):
 
     def signals(self, student, teacher):
         return [(OUTPUT, OUTPUT)]
+
+    def check(self, student, teacher):
+        for whose, output in (
+            ("student", student[OUTPUT]),
+            ("teacher", teacher[OUTPUT]),
+        ):
+            if isinstance(output, (dict, list, tuple)):
+                raise ValueError(
+                    f"The match {self.name!r} needs models with one output, "
+                    f"but the {whose} has {len(output)}: put a head on it, as "
+                    "`tf_distill.models.BertTextClassifier` does."
+                )
+        super().check(student, teacher)
 
     def _term(self, student, teacher, where):
         # One value an example already; a padding mask has no place in it.
