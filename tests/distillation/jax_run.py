@@ -1,0 +1,92 @@
+"""Trains tiny models for 20 steps and writes the losses; run by test_jax.py.
+
+`KERAS_BACKEND=jax python jax_run.py <weights.npz> <losses.json>`
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import pairs
+import tiny
+
+
+def main(weights_file, losses_file):
+    made = pairs.distiller(theirs=pairs.teacher(dropout=0.5))
+    stored = np.load(weights_file)
+    models = {"student": made.student, "teacher": made.teacher}
+    for whose, model in models.items():
+        for index, weight in enumerate(model.weights):
+            weight.assign(stored[f"{whose}/{index}"])
+    before = tiny.weights_of(made.teacher)
+    made.compile(
+        keras.optimizers.SGD(0.01, momentum=0.9),
+        loss=pairs.label_loss(),
+        metrics=["accuracy"],
+        jit_compile=keras.config.backend() == "jax",
+    )
+    inputs, labels = tiny.batch((3, 5, 2, 5) * 4), np.arange(16) % 3
+    data = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    steps = []
+    made.fit(
+        inputs,
+        labels,
+        epochs=5,
+        sample_weight=np.linspace(0.5, 1.5, 16),
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda _, logs: steps.append(dict(logs))
+            )
+        ],
+        validation_data=(inputs, labels),
+        **data,
+    )
+    tiny.assert_same_weights(before, tiny.weights_of(made.teacher))
+    found = {
+        "backend": keras.config.backend(),
+        "steps": steps,
+        "evaluated": made.evaluate(
+            inputs, labels, verbose=0, batch_size=4, return_dict=True
+        ),
+        "predicted": made.predict(inputs, verbose=0).tolist(),
+        "student": [w.tolist() for w in tiny.weights_of(made.student)],
+    }
+    if keras.config.backend() == "jax":
+        found |= jax_only(made, inputs, labels)
+    with open(losses_file, "w") as file:
+        json.dump(found, file)
+
+
+def jax_only(made, inputs, labels):
+    """How large the step's constants are, and whether the teacher is state."""
+    import jax
+
+    state = made._get_jax_state(
+        trainable_variables=True,
+        non_trainable_variables=True,
+        optimizer_variables=True,
+        metrics_variables=True,
+    )
+    step = jax.make_jaxpr(made.train_step)(state, (inputs, labels, None))
+    constants = [np.size(c) for c in step.consts]
+    variables = {id(v) for v in made.non_trainable_variables}
+    # Changed weights of the teacher must count at once, as they are state.
+    logs = made.evaluate(inputs, labels, verbose=0, return_dict=True)
+    made.teacher.head.bias.assign(made.teacher.head.bias + 1.5 * np.eye(3)[0])
+    return {
+        "largest_constant": max(constants, default=0),
+        "teacher_in_state": all(
+            id(v) in variables for v in made.teacher.variables
+        ),
+        "changes": [
+            logs["logits_loss"],
+            made.evaluate(inputs, labels, verbose=0, return_dict=True)[
+                "logits_loss"
+            ],
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
