@@ -12,8 +12,8 @@ def print_table(rows):
 
     Args:
         rows: list of dicts with `name`, `role` and any of `accuracy`,
-            `macro_f1`, `retained_accuracy`, `retained_macro_f1`,
-            `parameters`, `flops`, `bytes`, `latency_ms`.
+            `macro_f1`, `pearson`, `retained_accuracy`, `retained_macro_f1`,
+            `retained_pearson`, `parameters`, `flops`, `bytes`, `latency_ms`.
 
     Example:
         >>> print_table([{"name": "teacher", "role": "teacher",
@@ -29,6 +29,7 @@ def print_table(rows):
         ("pearson", "Pearson", "{:.3f}", 1),
         ("retained_accuracy", "kept", "{:.1%}", 1),
         ("retained_macro_f1", "kept F1", "{:.1%}", 1),
+        ("retained_pearson", "kept", "{:.1%}", 1),
         ("parameters", "params", "{:.1f} M", 1e6),
         ("flops", "FLOPs", "{:.2f} G", 1e9),
         ("bytes", "file", "{:.1f} MB", 1e6),
@@ -65,24 +66,26 @@ def write_results(path, config, rows):
     publish_file(path, content.encode() + b"\n")
 
 
-def plot_curves(path, logs):
-    """Draws the dev accuracy and the training loss of every model by epoch.
+def plot_curves(path, logs, score="val_accuracy"):
+    """Draws the training loss and the dev score of every model by epoch.
 
     Args:
         path: of the PNG file.
         logs: dict of the CSV files that `keras.callbacks.CSVLogger` wrote, by
             name of the model.
+        score: column of these files, for the dev score.
     """
     figure, axes = _figure(2)
     for name, log in logs.items():
         with open(log, newline="", encoding="utf-8") as file:
             epochs = list(csv.DictReader(file))
         steps = [int(epoch["epoch"]) + 1 for epoch in epochs]
-        for axis, key in zip(axes, ("loss", "val_accuracy"), strict=True):
+        for axis, key in zip(axes, ("loss", score), strict=True):
             if epochs and epochs[0].get(key):
                 values = [float(epoch[key]) for epoch in epochs]
                 axis.plot(steps, values, marker="o", label=name)
-    for axis, title in zip(axes, ("training loss", "dev score"), strict=True):
+    dev_score = "dev " + score.removeprefix("val_").replace("_", "-")
+    for axis, title in zip(axes, ("training loss", dev_score), strict=True):
         axis.set(title=title, xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(frameon=False, fontsize="small")

@@ -2,9 +2,11 @@
 
 `read_table` → `group_near_duplicates`, `split_by_group` → `encode` →
 `BucketedBatches`, which `fit`, `evaluate` and `predict` take.
+
+Importing this package loads neither Keras nor TensorFlow, so that a fault in
+a file is told at once.
 """
 
-from tf_distill.data.batches import BucketedBatches
 from tf_distill.data.encode import Encoded, encode
 from tf_distill.data.splits import (
     NEAR_DUPLICATE_JACCARD,
@@ -25,3 +27,11 @@ __all__ = [
     "read_table",
     "split_by_group",
 ]
+
+
+def __getattr__(name):
+    if name == "BucketedBatches":  # late, because it is a class of Keras'
+        from tf_distill.data.batches import BucketedBatches
+
+        return BucketedBatches
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

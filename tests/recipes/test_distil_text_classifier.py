@@ -1,0 +1,504 @@
+import contextlib
+import csv
+import fcntl
+import importlib.util
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+import tf_distill as td
+
+SCRIPT = Path(__file__).parents[2] / "recipes" / "distil_text_classifier.py"
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS += "the a cat dog sat ran red blue big small good bad so very".split()
+FILLERS = WORDS[5:15]
+# Not sorted: the data's own order would be down, up.
+LABELS = ["up", "down"]
+
+
+def command(*arguments):
+    return [sys.executable, str(SCRIPT), *map(str, arguments)]
+
+
+def run(folder, *arguments, **environment):
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+def sentences(count, seed):
+    """Texts that say good or bad somewhere, and which."""
+    draw = random.Random(seed)
+    labels = [LABELS[i % 2] for i in range(count)]
+    texts = [
+        " ".join(
+            draw.sample(FILLERS, 3)
+            + [{"up": "good", "down": "bad"}[label]]
+            + draw.sample(FILLERS, draw.randint(1, 4))
+        )
+        for label in labels
+    ]
+    return texts, labels
+
+
+def write_csv(path, texts, labels, header=("text", "label")):
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header, *zip(texts, labels, strict=True)])
+
+
+def make_teacher(num_classes=2, label_names=None, num_heads=2, words=WORDS):
+    backbone = td.models.BertBackbone(
+        vocabulary_size=len(WORDS),
+        num_layers=2,
+        num_heads=num_heads,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=24,
+    )
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
+        keras_hub.models.BertTokenizer(words), sequence_length=16
+    )
+    return td.models.BertTextClassifier(
+        backbone,
+        num_classes,
+        preprocessor=preprocessor,
+        label_names=label_names,
+    )
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    """A folder with a teacher that has learnt which word is which."""
+    keras.utils.set_random_seed(0)
+    model = make_teacher(label_names=LABELS)
+    texts, labels = sentences(64, seed=1)
+    encoded = td.data.encode(texts, model.preprocessor.tokenizer, max_length=16)
+    model.compile(
+        keras.optimizers.Adam(0.01),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[],
+    )
+    inputs = encoded.pad(range(64), 16)
+    indices = np.array([LABELS.index(label) for label in labels])
+    model.fit(inputs, indices, batch_size=64, epochs=60, verbose=0)
+    logits = model.predict(inputs, verbose=0)
+    assert (logits.argmax(-1) == indices).mean() > 0.95
+    folder = tmp_path_factory.mktemp("teacher")
+    model.save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, teacher):
+    """A classification that was killed and started again."""
+    folder = tmp_path_factory.mktemp("classification")
+    write_csv(folder / "train.csv", *sentences(160, seed=2))
+    write_csv(folder / "test.csv", *sentences(40, seed=3))
+    arguments = ["--teacher", teacher, "--train", "train.csv"]
+    arguments += ["--test", "test.csv", "--max-length", "16", "--control"]
+    arguments += ["--epochs", "12", "--learning-rate", "0.01"]
+    arguments += ["--run", "run", "--name", "mood"]
+    killed = subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    weights = folder / "run" / "student.weights.h5"
+    while killed.poll() is None and not weights.exists():
+        time.sleep(0.1)
+    assert killed.poll() is None, "it ended before it could be killed"
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (folder / "run" / "results.json").exists()
+    assert not (folder / "saved_models").exists()
+    done = run(folder, *arguments)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, arguments, done.stdout
+
+
+def read_results(folder):
+    content = json.loads((folder / "run" / "results.json").read_text())
+    return content["config"], {row["name"]: row for row in content["rows"]}
+
+
+def test_it_goes_on_where_it_was_killed(finished):
+    _, _, output = finished
+    assert "student: trained already." in output
+    assert "control: 13 epochs" not in output
+    assert "control: 12 epochs of 144 texts." in output
+    assert output.splitlines()[-1] == "run/results.json"
+
+
+def test_the_scores_are_those_of_the_predictions(finished):
+    folder, _, _ = finished
+    config, rows = read_results(folder)
+    assert config["scored_on"] == "test"
+    assert [row["role"] for row in rows.values()] == [
+        *("teacher", "student", "control", "export", "export", "export")
+    ]
+    with np.load(folder / "run" / "predictions.npz") as predictions:
+        # In the order of the teacher's logits, not the alphabet's.
+        expected = [LABELS.index(label) for label in sentences(40, seed=3)[1]]
+        np.testing.assert_array_equal(predictions["labels"], expected)
+        for name, row in rows.items():
+            accuracy = (predictions[name] == expected).mean()
+            assert row["accuracy"] == pytest.approx(accuracy)
+            assert row["retained_accuracy"] == pytest.approx(
+                accuracy / rows["teacher"]["accuracy"]
+            )
+    for row in rows.values():
+        assert row["latency_ms"] > 0 and row["bytes"] > 0
+    assert rows["student"]["parameters"] < rows["teacher"]["parameters"]
+    assert rows["student"]["flops"] < 0.6 * rows["teacher"]["flops"]
+
+
+def test_the_student_learns_without_labels(finished):
+    folder, _, _ = finished
+    _, rows = read_results(folder)
+    # By chance it would be 0.5; with the classes exchanged, below 0.1.
+    assert rows["teacher"]["accuracy"] > 0.9
+    assert rows["student"]["accuracy"] > 0.85
+    for name in ("SavedModel", "LiteRT"):
+        assert rows[name]["accuracy"] == rows["student"]["accuracy"]
+
+
+def test_the_student_reads_back_and_says_the_same(finished):
+    folder, _, _ = finished
+    student = td.models.BertTextClassifier.from_preset(folder / "run/student")
+    assert student.label_names == LABELS
+    assert student.backbone.num_layers == 1
+    logits = student.predict(sentences(40, seed=3)[0], verbose=0)
+    with np.load(folder / "run" / "predictions.npz") as predictions:
+        np.testing.assert_array_equal(
+            logits.argmax(-1), predictions["SavedModel"]
+        )
+    version = folder / "saved_models" / "mood" / "1"
+    names = (version / "assets" / "label_names.txt").read_text()
+    assert names.split() == LABELS
+    assert [path.name for path in version.parent.iterdir()] == ["1"]
+
+
+def test_what_is_in_the_run_folder(finished):
+    folder, _, _ = finished
+    names = {path.name for path in (folder / "run").iterdir()}
+    assert {"student.tflite", "student.int8.tflite", "vocab.txt"} <= names
+    assert not [name for name in names if "partial" in name]
+    assert not [name for name in names if "unfinished" in name]
+    for picture in ("curves.png", "quality_latency.png"):
+        content = (folder / "run" / picture).read_bytes()
+        assert content.startswith(b"\x89PNG")
+    assert "| student |" in (folder / "run" / "README.md").read_text()
+    for name in ("student", "control"):
+        with open(folder / "run" / f"{name}.csv") as file:
+            log = list(csv.DictReader(file))
+        assert len(log) == 12 and 0 <= float(log[-1]["val_macro_f1"]) <= 1
+        assert any((folder / "run" / "tensorboard" / name).rglob("events*"))
+
+
+def test_a_second_time_it_only_shows_the_results(finished, no_tensorflow):
+    folder, arguments, _ = finished
+    before = (folder / "run" / "results.json").read_bytes()
+    done = run(folder, *arguments, PYTHONPATH=no_tensorflow)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "run/results.json"
+    assert "LiteRT int8" in done.stdout
+    assert (folder / "run" / "results.json").read_bytes() == before
+
+
+def test_another_configuration_is_refused(finished, no_tensorflow):
+    folder, arguments, _ = finished
+    before = (folder / "run" / "results.json").read_bytes()
+    with open(folder / "test.csv", "a") as file:
+        file.write("so good,up\n")
+    for more, named in (([], "another sha256"), (["--seed", "1"], "seed")):
+        done = run(folder, *arguments, *more, PYTHONPATH=no_tensorflow)
+        assert_refused(done, named, "--run")
+    write_csv(folder / "test.csv", *sentences(40, seed=3))
+    assert (folder / "run" / "results.json").read_bytes() == before
+
+
+def test_a_run_folder_in_use(finished, no_tensorflow):
+    folder, arguments, _ = finished
+    with open(folder / "run" / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(folder, *arguments, PYTHONPATH=no_tensorflow)
+    assert_refused(done, "run is in use by another process", "--run")
+
+
+def test_pairs_with_a_score_and_more_text(tmp_path):
+    """An encoder without a head, JSONL, unlabelled TSV, dev from train."""
+    teacher = make_teacher(num_classes=1, num_heads=4)
+    teacher.backbone.save_to_preset(tmp_path / "encoder")
+    teacher.preprocessor.tokenizer.save_to_preset(tmp_path / "encoder")
+    first, labels = sentences(80, seed=4)
+    second, others = sentences(80, seed=5)
+    with open(tmp_path / "train.jsonl", "w") as file:
+        for row in zip(first, second, labels, strict=True):
+            record = dict(zip(("q", "a", "score"), row, strict=True))
+            record["score"] = 2.5 if record["score"] == "up" else -1
+            file.write(json.dumps(record) + "\n")
+    more = "".join(f"{a}\t{b}\n" for a, b in zip(second, first, strict=True))
+    (tmp_path / "more.tsv").write_text("q\ta\n" + more)
+    done = run(
+        tmp_path,
+        *("--teacher", "encoder", "--train", "train.jsonl", "--text", "q"),
+        *("--second-text", "a", "--label", "score", "--task", "regression"),
+        *("--unlabelled", "more.tsv", "--student", "bert_tiny_2l_128d"),
+        *("--max-length", "24", "--run", "run", "--smoke"),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "2 attention heads and the teacher 4" in done.stdout
+    config, rows = read_results(tmp_path)
+    assert config["scored_on"] == "dev" and config["fine_tuned_teacher"]
+    assert config["rows"] == {"train": 72, "dev": 8, "unlabelled": 80}
+    assert "student: 1 epochs of 152 texts." in done.stdout
+    assert list(rows) == [
+        *("teacher", "student", "SavedModel", "LiteRT", "LiteRT int8")
+    ]
+    with np.load(tmp_path / "run" / "predictions.npz") as predictions:
+        assert set(predictions["labels"]) == {2.5, -1.0}
+        for name, row in rows.items():
+            expected = np.corrcoef(predictions["labels"], predictions[name])
+            assert row["pearson"] == pytest.approx(expected[0, 1], abs=1e-5)
+    student = td.models.BertTextClassifier.from_preset(tmp_path / "run/student")
+    assert student.backbone.hidden_dim == 128
+    assert student.backbone.vocabulary_size == len(WORDS)
+    assert (tmp_path / "saved_models/train_bert_tiny_2l_128d/1").is_dir()
+
+
+# --- Before anything is loaded ------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def no_tensorflow(tmp_path_factory):
+    """For PYTHONPATH: where `import tensorflow` and `keras` fail."""
+    folder = tmp_path_factory.mktemp("blocked")
+    for name in ("tensorflow", "keras"):
+        (folder / f"{name}.py").write_text("raise RuntimeError('too early')")
+    return str(folder)
+
+
+def assert_refused(done, *parts):
+    assert done.returncode != 0
+    assert done.stderr.startswith("error: "), done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_help_comes_at_once(tmp_path, no_tensorflow):
+    start = time.perf_counter()
+    done = run(tmp_path, "--help", PYTHONPATH=no_tensorflow)
+    assert time.perf_counter() - start < 3
+    assert done.returncode == 0, done.stderr
+    assert "--second-text" in done.stdout
+
+
+GOOD = b"text,label\nso good,up\nso bad,down\n"
+BAD_FILES = {
+    "missing column": (b"tweet,label\nso,up\n", ["line 1", "'text'", "tweet"]),
+    "empty label": (GOOD + b"the cat,\n", ["line 4", "'label'", "is empty"]),
+    "empty text": (GOOD + b" ,up\n", ["line 4", "'text'", "is empty"]),
+    "not UTF-8": (GOOD + b"caf\xe9,up\n", ["line 4", "0xe9", "UTF-8"]),
+    "one class": (b"text,label\na,up\nb,up\n", ["['up']", "at least 2"]),
+    "other classes": (GOOD + b"a,sideways\n", ["sideways", "['up', 'down']"]),
+    "no rows": (b"text,label\n", ["no rows"]),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_FILES)
+def test_a_bad_training_file(tmp_path, teacher, no_tensorflow, fault):
+    content, parts = BAD_FILES[fault]
+    (tmp_path / "train.csv").write_bytes(content)
+    arguments = ["--teacher", teacher, "--train", "train.csv"]
+    done = run(tmp_path, *arguments, PYTHONPATH=no_tensorflow)
+    assert_refused(done, "train.csv", *parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+BAD_ARGUMENTS = {
+    "no such file": (["--dev", "nowhere.csv"], ["nowhere.csv", "no such file"]),
+    "unknown label": (["--test", "other.csv"], ["other.csv, line 2", "'odd'"]),
+    "pairs in .txt": (
+        ["--second-text", "label", "--unlabelled", "more.txt"],
+        ["more.txt", ".tsv"],
+    ),
+    "scores of classes": (
+        ["--task", "regression"],
+        ["train.csv, line 2", "'label'", "'up'"],
+    ),
+    "no head": (["--teacher", "encoder", "--fine-tune-teacher", "False"], []),
+    "three classes": (["--teacher", "three"], ["three", "3 outputs"]),
+    "no checkpoint": (["--teacher", "empty"], ["empty", "config.json"]),
+    "a name with a slash": (["--name", "a/b"], ["--name a/b"]),
+    "a file for a folder": (["--saved-models", "more.txt"], ["more.txt"]),
+    "a file for a run": (["--run", "more.txt"], ["more.txt", "--run"]),
+    "too few rows to split": ([], ["Give more text"]),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_ARGUMENTS)
+def test_a_bad_argument(tmp_path, teacher, no_tensorflow, fault):
+    (tmp_path / "train.csv").write_bytes(GOOD)
+    (tmp_path / "other.csv").write_bytes(b"text,label\nso good,odd\n")
+    (tmp_path / "more.txt").write_bytes(b"so very good\n")
+    for name in ("encoder", "three", "empty"):
+        (tmp_path / name).mkdir()
+    config = {"architectures": ["BertModel"], "model_type": "bert"}
+    (tmp_path / "encoder" / "config.json").write_text(json.dumps(config))
+    config["architectures"] = ["BertForSequenceClassification"]
+    config["id2label"] = {str(i): f"LABEL_{i}" for i in range(3)}
+    (tmp_path / "three" / "config.json").write_text(json.dumps(config))
+    before = sorted(tmp_path.rglob("*"))
+    more, parts = BAD_ARGUMENTS[fault]
+    arguments = ["--teacher", teacher, "--train", "train.csv", *more]
+    if fault != "too few rows to split" and "--dev" not in more:
+        arguments += ["--dev", "train.csv"]
+    done = run(tmp_path, *arguments, PYTHONPATH=no_tensorflow)
+    assert_refused(done, *parts)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+# --- In this process ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    name = "distil_text_classifier"
+    spec = importlib.util.spec_from_file_location(name, SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[name]
+
+
+@pytest.fixture
+def config(recipe, teacher, tmp_path):
+    write_csv(tmp_path / "train.csv", *sentences(40, seed=6))
+    return {
+        "teacher": str(teacher),
+        "train": tmp_path / "train.csv",
+        "name": "mood",
+        "run": tmp_path / "run",
+        "saved_models": tmp_path / "saved_models",
+        "max_length": 16,
+    }
+
+
+# Of Keras, as the teacher was saved with the optimizer that trained it.
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_length": 25}, "--max-length 25.*Pass --max-length 24"),
+        ({"student": "tinybert_4l_312d"}, "Did you mean 'tiny_bert_4l_312d'"),
+        ({"student": "tiny_bert_4l_312d"}, "4 layers, of --teacher .*'s 2"),
+        ({"teacher": "bert_tiny_2l_128d"}, "architecture and has no weights"),
+    ],
+)
+def test_what_the_loaded_teacher_rules_out(recipe, config, changes, message):
+    before = sorted(config["train"].parent.iterdir())
+    with pytest.raises(ValueError, match=message):
+        recipe.main(recipe.Config(**{**config, **changes}))
+    assert sorted(config["train"].parent.iterdir()) == before
+
+
+def test_a_tokenizer_of_another_model(recipe, config, tmp_path):
+    model = make_teacher(label_names=LABELS, words=[*WORDS, "one", "two"])
+    with contextlib.suppress(ValueError):
+        model.save_to_preset(tmp_path / "other")
+    config["teacher"] = str(tmp_path / "other")
+    with pytest.raises(ValueError, match="has 21 words, but its encoder 19"):
+        recipe.main(recipe.Config(**config))
+    assert not config["run"].exists()
+
+
+def heads(recipe, tmp_path, names, **changes):
+    """What becomes of the classes up and down under a teacher's names."""
+    folder = tmp_path / "named"
+    folder.mkdir(exist_ok=True)
+    (folder / "metadata.json").write_text("{}")
+    task = {"num_classes": len(names), "label_names": names}
+    (folder / "task.json").write_text(json.dumps({"config": task}))
+    config = recipe.Config(str(folder), Path("train.csv"), **changes)
+    return recipe.match_head(config, ("down", "up"))
+
+
+def test_whose_order_the_labels_have(recipe, tmp_path):
+    own = heads(recipe, tmp_path, ["up", "down"])
+    assert own["label_names"] == ("up", "down")
+    assert not own["fine_tune"] and not own["order_assumed"]
+    generic = heads(recipe, tmp_path, ["LABEL_0", "LABEL_1"])
+    assert generic["label_names"] == ("down", "up")
+    assert generic["order_assumed"] and not generic["new_head"]
+    with pytest.raises(ValueError, match=r"'down', 'up'.*'good', 'bad'"):
+        heads(recipe, tmp_path, ["good", "bad"])
+    with pytest.raises(ValueError, match="2 classes.*3 outputs"):
+        heads(recipe, tmp_path, ["LABEL_0", "LABEL_1", "LABEL_2"])
+    new = heads(recipe, tmp_path, ["good", "bad"], fine_tune_teacher=True)
+    assert new["new_head"] and new["label_names"] == ("down", "up")
+    again = heads(recipe, tmp_path, ["up", "down"], fine_tune_teacher=True)
+    assert again["fine_tune"] and not again["new_head"]
+
+
+def test_scores_of_several_labels(recipe):
+    logits = np.array([[2.0, -1.0], [-3.0, 0.5], [1.0, 1.0], [-1.0, -1.0]])
+    predictions = recipe.decided("multilabel", logits)
+    assert predictions.tolist() == [[1, 0], [0, 1], [1, 1], [0, 0]]
+    labels = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], "float32")
+    scores = recipe.scored("multilabel", labels, predictions)
+    # First class: 2 of 3 found, none wrongly, 4/5; second: 1 of 1, 1 wrong.
+    assert scores["accuracy"] == 0.5
+    assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+
+
+def test_a_constant_goes_with_nothing(recipe):
+    labels = np.array([1.0, 2.0, 4.0])
+    assert recipe.scored("regression", labels, 0 * labels) == {"pearson": 0.0}
+    perfect = recipe.scored("regression", labels, 3 - 2 * labels)
+    assert perfect["pearson"] == pytest.approx(-1)
+
+
+@pytest.mark.slow
+def test_several_labels(tmp_path):
+    """A teacher fine-tuned with a new head, a thin student, a TSV file."""
+    teacher = make_teacher(label_names=LABELS)
+    teacher.save_to_preset(tmp_path / "teacher")
+    texts, labels = sentences(60, seed=7)
+    rows = [
+        f"{text}\t{['', 'red', 'red|' + label][i % 3]}\n"
+        for i, (text, label) in enumerate(zip(texts, labels, strict=True))
+    ]
+    (tmp_path / "train.tsv").write_text("text\ttags\n" + "".join(rows))
+    done = run(
+        tmp_path,
+        *("--teacher", "teacher", "--train", "train.tsv", "--label", "tags"),
+        *("--task", "multilabel", "--fine-tune-teacher", "True"),
+        *("--student", "bert_tiny_2l_128d", "--control", "--smoke"),
+        *("--max-length", "16", "--run", "run"),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    config, rows = read_results(tmp_path)
+    assert config["label_names"] == ["down", "red", "up"]
+    with np.load(tmp_path / "run" / "predictions.npz") as predictions:
+        assert predictions["labels"].shape == (6, 3)
+        for name, row in rows.items():
+            right = (predictions[name] == predictions["labels"]).all(1)
+            assert row["accuracy"] == pytest.approx(right.mean())
