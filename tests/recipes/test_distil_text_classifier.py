@@ -1,4 +1,3 @@
-import contextlib
 import csv
 import fcntl
 import importlib.util
@@ -140,7 +139,6 @@ def read_results(folder):
 def test_it_goes_on_where_it_was_killed(finished):
     _, _, output = finished
     assert "student: trained already." in output
-    assert "control: 13 epochs" not in output
     assert "control: 12 epochs of 144 texts." in output
     assert output.splitlines()[-1] == "run/results.json"
 
@@ -168,10 +166,10 @@ def test_the_scores_are_those_of_the_predictions(finished):
     assert rows["student"]["flops"] < 0.6 * rows["teacher"]["flops"]
 
 
-def test_the_student_learns_without_labels(finished):
+def test_no_classes_are_exchanged(finished):
     folder, _, _ = finished
     _, rows = read_results(folder)
-    # By chance it would be 0.5; with the classes exchanged, below 0.1.
+    # With the classes exchanged anywhere, one of these would be below 0.1.
     assert rows["teacher"]["accuracy"] > 0.9
     assert rows["student"]["accuracy"] > 0.85
     for name in ("SavedModel", "LiteRT"):
@@ -422,8 +420,7 @@ def test_what_the_loaded_teacher_rules_out(recipe, config, changes, message):
 
 def test_a_tokenizer_of_another_model(recipe, config, tmp_path):
     model = make_teacher(label_names=LABELS, words=[*WORDS, "one", "two"])
-    with contextlib.suppress(ValueError):
-        model.save_to_preset(tmp_path / "other")
+    model.save_to_preset(tmp_path / "other")
     config["teacher"] = str(tmp_path / "other")
     with pytest.raises(ValueError, match="has 21 words, but its encoder 19"):
         recipe.main(recipe.Config(**config))

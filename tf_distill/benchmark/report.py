@@ -115,6 +115,9 @@ def plot_quality_against_latency(path, rows, quality="macro_f1"):
             fontsize="small",
         )
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("{x:g}")
+    axis.tick_params("x", which="minor", labelsize="xx-small")
     axis.set(xlabel="latency at batch 1, ms", ylabel=quality.replace("_", "-"))
     axis.margins(x=0.25)
     _save(figure, path)
