@@ -158,7 +158,7 @@ def work(config, size, run):
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         model.compile(optimizer, loss=loss, metrics=["accuracy"])
         partial = run / f"{name}.partial.csv"
-        model.fit(
+        history = model.fit(
             data,
             validation_data=batches("dev", dev),
             epochs=epochs,
@@ -169,7 +169,12 @@ def work(config, size, run):
                 keras.callbacks.TensorBoard(run / "tensorboard" / name),
                 keras.callbacks.TerminateOnNaN(),
             ],
-        )
+        ).history["loss"]
+        if not abs(history[-1]) < float("inf"):
+            raise SystemExit(
+                f"{name}: the loss is no longer a number; nothing was saved. "
+                f"Lower its learning rate, now {learning_rate}."
+            )
         partial.replace(run / f"{name}.csv")
         student.compile()  # forgets its optimizer, which would be saved too
         unfinished = run / f"{name}.partial.weights.h5"

@@ -1,6 +1,7 @@
 import json
 import pathlib
 import re
+import sys
 
 import pytest
 
@@ -16,19 +17,46 @@ def test_description_can_be_written_down():
         assert re.fullmatch(r"[0-9a-f]{40}(\+changes)?", machine["commit"])
 
 
-@pytest.mark.parametrize(
-    "flags,expected",
-    [
-        ("fpu avx512f avx512_bf16", True),
-        ("amx_bf16 amx_tile", True),
-        ("fpu avx512f avx512_bf16x avx_vnni", False),
-    ],
-)
-def test_fast_bfloat16_is_read_from_the_flags(monkeypatch, flags, expected):
+@pytest.fixture(autouse=True)
+def measured_anew():
+    has_fast_bfloat16.cache_clear()
+    yield
+    has_fast_bfloat16.cache_clear()
+
+
+def pretend(monkeypatch, flags, seconds):
     table = f"model name\t: A: B\nflags\t\t: {flags}\n\nflags\t\t: none\n"
     monkeypatch.setattr(pathlib.Path, "read_text", lambda *_, **__: table)
+    module = sys.modules["tf_distill.benchmark.machine"]
+    monkeypatch.setattr(module, "_product_seconds", seconds.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "flags,bfloat16,expected",
+    [
+        ("fpu avx512f avx512_bf16", 0.5, True),
+        ("amx_bf16 amx_tile", 0.5, True),
+        ("fpu avx512f avx512_bf16", 0.95, False),
+        ("fpu avx512f avx512_bf16", 2.0, False),
+    ],
+)
+def test_bfloat16_is_fast_where_it_is_measured(
+    monkeypatch, flags, bfloat16, expected
+):
+    pretend(monkeypatch, flags, {"bfloat16": bfloat16, "float32": 1.0})
     assert has_fast_bfloat16() is expected
     assert describe_machine()["processor"] == "A: B"
+
+
+def test_without_the_instructions_nothing_is_measured(monkeypatch):
+    pretend(monkeypatch, "fpu avx512f avx512_bf16x avx_vnni", {})
+    assert has_fast_bfloat16() is False
+
+
+def test_a_matrix_product_takes_time():
+    module = sys.modules["tf_distill.benchmark.machine"]
+    small = module._product_seconds("float32", size=64)
+    assert 0 < small < module._product_seconds("float32", size=1024)
 
 
 def test_machines_without_that_table(monkeypatch):

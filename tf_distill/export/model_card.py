@@ -8,8 +8,10 @@ COLUMNS = (
     ("name", "model", "{}", 1),
     ("accuracy", "accuracy", "{:.4f}", 1),
     ("macro_f1", "macro-F1", "{:.4f}", 1),
+    ("pearson", "Pearson's r", "{:.4f}", 1),
     ("retained_accuracy", "accuracy kept", "{:.1%}", 1),
     ("retained_macro_f1", "macro-F1 kept", "{:.1%}", 1),
+    ("retained_pearson", "r kept", "{:.1%}", 1),
     ("parameters", "parameters, M", "{:.2f}", 1e6),
     ("flops", "GFLOPs", "{:.3f}", 1e9),
     ("bytes", "size, MB", "{:.2f}", 1e6),
@@ -51,7 +53,7 @@ def model_card(path, *, name, summary, rows, config, licence, data, limits):
     """
     metrics = [
         key
-        for key, *_ in COLUMNS[1:3]
+        for key, *_ in COLUMNS[1:4]
         if any(row.get(key) is not None for row in rows)
     ]
     header = [
