@@ -6,7 +6,7 @@ from the teacher alone, so text without labels helps as much as text with
 them. It is exported as SavedModel and LiteRT, reloaded in new processes and
 scored there.
 
-A fine-tuned teacher, and a student of every other of its layers:
+A fine-tuned teacher, and a student of half of its layers, evenly spaced:
 
     python recipes/distil_text_classifier.py --teacher hf://user/model \
         --train train.csv --test test.csv --text tweet --label sentiment
@@ -170,12 +170,38 @@ def read_inputs(config):
         # The same split whatever the seed.
         parts = td.data.split_by_group(groups, (0.9, 0.1), 0, train.labels)
         tables["train"], tables["dev"] = map(train.take, parts)
+    if "unlabelled" in tables:
+        tables["unlabelled"] = without_copies(tables)
     if config.smoke:
         tables = {
             split: some(table, 192 if split in ("train", "unlabelled") else 64)
             for split, table in tables.items()
         }
     return Inputs(tables, **head)
+
+
+def without_copies(tables):
+    """The unlabelled text, less near-duplicates of what scores the student."""
+    import numpy as np
+
+    import tf_distill as td
+
+    held_out = [tables[split] for split in ("dev", "test") if split in tables]
+    unlabelled = tables["unlabelled"]
+    texts = [text for table in (unlabelled, *held_out) for text in table.texts]
+    groups = td.data.group_near_duplicates(texts)
+    copies = np.isin(groups[: len(unlabelled)], groups[len(unlabelled) :])
+    if copies.any():
+        say(
+            f"{copies.sum()} unlabelled texts are near-duplicates of dev or "
+            "test texts and were left out."
+        )
+    if copies.all():
+        raise ValueError(
+            f"{unlabelled.path} holds nothing but near-duplicates of the dev "
+            "and test texts: leave out --unlabelled."
+        )
+    return unlabelled.take(np.flatnonzero(~copies))
 
 
 def some(table, most):
@@ -262,9 +288,8 @@ def work(config, inputs):
     import tf_distill as td
 
     keras.utils.set_random_seed(config.seed)
-    if td.benchmark.has_fast_bfloat16():
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    dtype = keras.config.dtype_policy().name
+    dtype = precision(config.run)
+    keras.config.set_dtype_policy(dtype)
     say(f"Run folder: {config.run}. Computing in {dtype}.")
     teacher = load_teacher(config, inputs, dtype)
     sizes = student_sizes(config, teacher)
@@ -306,6 +331,17 @@ def work(config, inputs):
         model = models["control"]
         job.fit("control", model, model, epochs, rate, labels_only)
     conclude(job, models, dtype)
+
+
+def precision(run):
+    """The dtype policy that is faster here; measured once a run."""
+    import tf_distill as td
+
+    record = run / "precision.txt"
+    if not record.exists():
+        fast = td.benchmark.has_fast_bfloat16()
+        record.write_text("mixed_bfloat16" if fast else "float32")
+    return record.read_text()
 
 
 def load_teacher(config, inputs, dtype):
@@ -586,11 +622,13 @@ def conclude(job, models, dtype):
     table, run = job.inputs.tables[split], config.run
     logits = {n: job.predict(model, split) for n, model in models.items()}
     float32 = {n: td.export.as_float32(model) for n, model in models.items()}
-    exports = export(config, float32["student"])
-    say(f"Exported the student to {exports['SavedModel']}; scoring it anew.")
     expected = job.predict(float32["student"], split)
+    say("Exporting the student; each export is scored in a new process.")
+    check = functools.partial(score_export, job, logits, expected)
+    exports = export(config, float32["student"], check)
     for name, path in exports.items():
-        logits[name] = score_export(job, name, path, expected)
+        if name not in logits:  # not checked before it was published
+            check(name, path)
     predictions = {n: decided(config.task, x) for n, x in logits.items()}
     np.savez(run / "predictions.npz", labels=table.labels, **predictions)
 
@@ -643,8 +681,11 @@ def conclude(job, models, dtype):
     report.write_results(run / "results.json", configuration, rows)
 
 
-def export(config, student):
-    """Writes the student in every format; the paths by the format's name."""
+def export(config, student, check):
+    """Writes the student in every format; the paths by the format's name.
+
+    A version that does not compute what the student does is not published.
+    """
     import tf_distill as td
 
     keras_folder = config.run / "student"
@@ -662,6 +703,7 @@ def export(config, student):
             config.saved_models / config.name,
             task=config.task,
             pairs=config.second_text is not None,
+            check=functools.partial(check, "SavedModel"),
         )
         record.write_text(str(version))
     path = config.run / "student.tflite"
@@ -674,8 +716,8 @@ def export(config, student):
     }
 
 
-def score_export(job, name, path, logits):
-    """An export's logits, from a new process, checked against Keras'."""
+def score_export(job, logits, expected, name, path):
+    """Adds an export's logits, from a new process, checked against Keras'."""
     import numpy as np
     import scipy.special
 
@@ -690,11 +732,12 @@ def score_export(job, name, path, logits):
     outputs = td.export.score_in_new_process(path, texts, job.encoded[split])
     scale = 1
     if task == "classification":
-        expected = scipy.special.softmax(logits, axis=1)
+        expected = scipy.special.softmax(expected, axis=1)
     elif task == "multilabel":
-        expected = scipy.special.expit(logits)
+        expected = scipy.special.expit(expected)
     else:
-        expected, scale = logits[:, 0], max(1, np.abs(logits).max())
+        scale = max(1, np.abs(expected).max())
+        expected = expected[:, 0]
     for key, values in outputs.items():
         if not key.endswith(("_probabilities", "_score")) or "int8" in name:
             continue  # quantized: its score says how far off it is
@@ -708,13 +751,14 @@ def score_export(job, name, path, logits):
             )
     prefix = "tokens" if texts is None else "text"
     kind = "score" if task == "regression" else "logits"
-    return outputs[f"{prefix}_{kind}"]
+    logits[name] = outputs[f"{prefix}_{kind}"]
 
 
 def time_all(config, models, exports, length):
     """Latencies, one text at a time, all in turn."""
     import tf_distill as td
 
+    cores = td.benchmark.describe_machine()["cores"]
     say(f"Timing one text of {length} tokens, all models in turn.")
     callables = {
         name: td.benchmark.keras_callable(model, 1, length)
@@ -724,7 +768,7 @@ def time_all(config, models, exports, length):
         if name == "SavedModel":
             call = td.benchmark.saved_model_callable(str(path), 1, length)
         else:
-            call = td.benchmark.litert_callable(path, 1, length, 2)
+            call = td.benchmark.litert_callable(path, 1, length, cores)
         callables[name] = call
     return td.benchmark.latency(callables, rounds=3 if config.smoke else 50)
 

@@ -31,6 +31,7 @@ teacher's accuracy and of its macro-F1.
 import contextlib
 import dataclasses
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -92,7 +93,15 @@ def main(config):
         f"runs/quickstart/{size.name}-seed{config.seed}"
     )
     with run_folder(run, {**dataclasses.asdict(size), "seed": config.seed}):
-        work(config, size, run)
+        results = run / "results.json"
+        if results.exists():
+            say(f"{run} is finished already; delete it to do it all anew.")
+        else:
+            work(config, size, run)
+        from tf_distill.benchmark import report
+
+        report.print_table(json.loads(results.read_text())["rows"])
+        print(results)
 
 
 def work(config, size, run):
@@ -103,9 +112,8 @@ def work(config, size, run):
     import tf_distill as td
 
     keras.utils.set_random_seed(config.seed)
-    if td.benchmark.has_fast_bfloat16():
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    dtype = keras.config.dtype_policy().name
+    dtype = precision(run)
+    keras.config.set_dtype_policy(dtype)
     say(f"Run folder: {run}. Computing in {dtype}.")
 
     # 1. The teacher, and whether its weights are right.
@@ -118,8 +126,6 @@ def work(config, size, run):
         "The teacher's weights are right: hidden states within "
         f"{difference:.0e} of a NumPy BERT that reads the same file."
     )
-
-    freeze_words(teacher)
 
     # 2. The tweets, split so that no retweet stands on both sides.
     train, dev, test = tweets(size)
@@ -268,22 +274,53 @@ def work(config, size, run):
 
     # 6. Export the student that the dev split prefers.
     best = max(("half", "thin"), key=lambda n: scores[n]["dev_macro_f1"])
-    exports = export(models[best], best, config.saved_models, run)
-    say(f"Exported {best} to {exports['SavedModel']}; scoring it anew.")
+    logits = models[best].predict(batches("test", test), verbose=0)
+    probabilities = keras.ops.convert_to_numpy(
+        keras.ops.softmax(batches("test", test).restore(logits))
+    )
+    name = f"tweets_{best}" if config.full else f"tweets_{best}_{size.name}"
+    outputs, exports = {}, {}
+
+    def score_export(kind, path):
+        """Scores an export in a new process; raises if it is not the model."""
+        texts = test.texts if kind == "SavedModel" else None
+        outputs[kind] = td.export.score_in_new_process(
+            path, texts, encoded["test"]
+        )
+        if "int8" not in kind:  # quantized: its score says how far off it is
+            check_parity(kind, outputs[kind], probabilities)
+
+    say(f"Exporting {best}; each export is scored in a new process.")
+    served = td.export.as_float32(models[best])
+    # A version that does not compute what the student does is not published.
+    exports["SavedModel"] = td.export.saved_model(
+        served,
+        config.saved_models / name,
+        check=lambda path: score_export("SavedModel", path),
+    )
+    for kind, quantization in (
+        ("LiteRT", None),
+        ("LiteRT int8", "int8_dynamic"),
+    ):
+        suffix = ".tflite" if quantization is None else ".int8.tflite"
+        exports[kind] = td.export.litert(
+            served, run / f"{name}{suffix}", quantization=quantization
+        )
+        score_export(kind, exports[kind])
     sizes = {
         name: (run / f"{name}.weights.h5").stat().st_size for name in models
     }
-    for name, path in exports.items():
-        texts = test.texts if name == "SavedModel" else None
-        outputs = td.export.score_in_new_process(path, texts, encoded["test"])
-        check_parity(name, outputs, models[best], batches("test", test))
-        logits = outputs["tokens_logits" if texts is None else "text_logits"]
-        predictions[name] = np.argmax(logits, axis=-1)
-        scores[name] = scored(test.labels, predictions[name])
-        sizes[name] = size_of(path)
+    for kind, path in exports.items():
+        prefix = "text" if kind == "SavedModel" else "tokens"
+        predictions[kind] = np.argmax(outputs[kind][f"{prefix}_logits"], -1)
+        scores[kind] = scored(test.labels, predictions[kind])
+        sizes[kind] = size_of(path)
     np.savez(run / "predictions.npz", **predictions)
 
-    # 7. Time them in turn, one tweet at a time, at the mean length.
+    # 7. Time them in turn, one tweet at a time, at the mean length, all with
+    # as many threads as there are cores.
+    machine = td.benchmark.describe_machine()
+    cores = machine["cores"]
     length = int(np.ceil(encoded["test"].lengths.mean()))
     say(f"Timing one tweet of {length} tokens, all models in turn.")
     float32 = {
@@ -297,7 +334,7 @@ def work(config, size, run):
         str(exports["SavedModel"]), 1, length
     )
     for name, path in list(exports.items())[1:]:
-        callables[name] = td.benchmark.litert_callable(path, 1, length, 2)
+        callables[name] = td.benchmark.litert_callable(path, 1, length, cores)
     latencies = td.benchmark.latency(callables, rounds=size.latency_rounds)
 
     # 8. One table, its numbers, pictures, a model card.
@@ -327,18 +364,17 @@ def work(config, size, run):
         "length_of_latency_and_flops": length,
         "exported": best,
         "rows": {"train": len(train), "dev": len(dev), "test": len(test)},
-        "machine": td.benchmark.describe_machine(),
+        "latency_threads": cores,
+        "machine": machine,
     }
     from tf_distill.benchmark import report
 
-    report.write_results(run / "results.json", configuration, rows)
     report.plot_curves(
         run / "curves.png",
         {name: run / f"{name}.csv" for name in models},
     )
     report.plot_quality_against_latency(run / "quality_latency.png", rows)
-    write_card(run / "README.md", best, rows, configuration)
-    report.print_table(rows)
+    write_card(run / "README.md", name, rows, configuration)
     for student in ("half", "thin"):
         f1 = td.metrics.paired_interval(
             td.metrics.macro_f1,
@@ -351,8 +387,12 @@ def work(config, size, run):
             "{}: {:+.2%} macro-F1 over its control, 95 % interval {:+.2%} to "
             "{:+.2%}.".format(student, *f1)
         )
-    say(f"Curves, pictures and the model card are in {run}.")
-    print(run / "results.json")
+    say(
+        f"Curves, pictures and the model card are in {run}, the SavedModel in "
+        f"{exports['SavedModel']}."
+    )
+    # Last, because it says that the run is finished.
+    report.write_results(run / "results.json", configuration, rows)
 
 
 def tweets(size):
@@ -369,13 +409,14 @@ def tweets(size):
         label="sentiment",
         encoding_errors="replace",  # the corpus was decoded wrongly once
     )
-    # Links and user names as TweetEval has them (Barbieri et al. 2020).
+    groups = td.data.group_near_duplicates(table.texts)
+    # Links and user names as TweetEval has them (Barbieri et al. 2020); after
+    # the grouping, which they would mislead.
     texts = [
         re.sub(r"@\w+", "@user", re.sub(r"https?://\S+", "http", text))
         for text in table.texts
     ]
     table = dataclasses.replace(table, texts=texts)
-    groups = td.data.group_near_duplicates(table.texts)
     # One tweet of a group of retweets: the rest would only repeat it.
     _, first = np.unique(groups, return_index=True)
     first.sort()
@@ -396,7 +437,7 @@ def freeze_words(classifier):
     """Leaves the word embeddings as they are.
 
     They are half of the weights and a quarter of a training step on a
-    processor, and a few thousand tweets move them hardly at all.
+    processor. Students and controls alike keep the teacher's.
     """
     classifier.backbone.token_embedding.trainable = False
     return classifier
@@ -464,48 +505,18 @@ def parity(folder, tokenizer):
     return largest
 
 
-def export(student, name, saved_models, run):
-    """Writes a student in every format; the paths by the format's name."""
-    import tf_distill as td
-
-    record = run / "exported_version.txt"
-    if record.exists() and pathlib.Path(record.read_text()).is_dir():
-        version = pathlib.Path(record.read_text())  # by an earlier attempt
-    else:
-        version = td.export.saved_model(
-            student, saved_models / f"tweets_{name}"
-        )
-        record.write_text(str(version))
-    return {
-        "SavedModel": version,
-        "LiteRT": td.export.litert(student, run / f"{name}.tflite"),
-        "LiteRT int8": td.export.litert(
-            student, run / f"{name}.int8.tflite", quantization="int8_dynamic"
-        ),
-    }
-
-
-def check_parity(name, outputs, model, batches):
+def check_parity(kind, outputs, probabilities):
     """Raises where an export does not compute what the model computes."""
-    import keras
     import numpy as np
 
-    import tf_distill as td
-
-    if "int8" in name:  # quantized: its score says how far off it is
-        return
-    tolerance = 1e-4 if name == "SavedModel" else 1e-3
-    logits = td.export.as_float32(model).predict(batches, verbose=0)
-    probabilities = keras.ops.convert_to_numpy(
-        keras.ops.softmax(batches.restore(logits))
-    )
+    tolerance = 1e-4 if kind == "SavedModel" else 1e-3
     for key, values in outputs.items():
         if key.endswith("_probabilities"):
             difference = float(np.abs(values - probabilities).max())
-            say(f"{name}, {key}: within {difference:.0e} of Keras.")
+            say(f"{kind}, {key}: within {difference:.0e} of Keras.")
             if not difference <= tolerance:
                 raise ValueError(
-                    f"{name}: {key} differ from Keras by {difference:.1e}, "
+                    f"{kind}: {key} differ from Keras by {difference:.1e}, "
                     f"more than {tolerance}: do not serve this export."
                 )
 
@@ -541,7 +552,7 @@ def write_card(path, name, rows, configuration):
 
     td.export.model_card(
         path,
-        name=f"tweets_{name}",
+        name=name,
         summary=(
             "Reads a tweet in English, with links as `http` and user names as "
             "`@user`, and says whether its sentiment is negative, neutral or "
@@ -569,7 +580,6 @@ def write_card(path, name, rows, configuration):
 def run_folder(run, config):
     """Holds a run folder: one process at a time, one configuration for good."""
     import fcntl
-    import json
 
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -602,6 +612,17 @@ def run_folder(run, config):
                 "Interrupted. Run the same command again to go on; models "
                 "that are trained already are kept."
             ) from None
+
+
+def precision(run):
+    """The dtype policy that is faster here; measured once a run."""
+    import tf_distill as td
+
+    record = run / "precision.txt"
+    if not record.exists():
+        fast = td.benchmark.has_fast_bfloat16()
+        record.write_text("mixed_bfloat16" if fast else "float32")
+    return record.read_text()
 
 
 def package_file(package, path):

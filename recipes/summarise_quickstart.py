@@ -2,9 +2,9 @@
 
     python recipes/summarise_quickstart.py runs/quickstart/full-seed*
 
-Means over the seeds, and for each student 95 % intervals of what it keeps of
-its teacher and gains over its control: paired bootstraps that draw the test
-rows and the seeds anew.
+Means over the seeds, and 95 % intervals of each student's difference from its
+teacher and from its control: paired bootstraps that draw the test rows and the
+seeds anew.
 """
 
 import dataclasses
@@ -32,13 +32,14 @@ def main(config):
     import tf_distill as td
 
     results = [read(run) for run in config.runs]
-    settings = [
-        {k: v for k, v in result["config"].items() if k not in ("seed",)}
-        for result in results
-    ]
-    same = ("name", "rows", "teacher_epochs", "half_epochs", "thin_epochs")
-    if any(s[key] != settings[0][key] for s in settings for key in same):
-        raise SystemExit("The runs differ in more than their seed.")
+    settings = [result["config"] for result in results]
+    may_differ = ("seed", "exported", "machine")
+    for key in set(settings[0]) - set(may_differ):
+        values = [s.get(key) for s in settings]
+        if any(value != values[0] for value in values):
+            raise SystemExit(
+                f"The runs differ in {key}, {values}, not only in their seed."
+            )
     predictions = [np.load(run / "predictions.npz") for run in config.runs]
     labels = predictions[0]["labels"]
     if any((p["labels"] != labels).any() for p in predictions):
@@ -54,7 +55,10 @@ def main(config):
         "| parameters | FLOPs | file | latency |\n|---|---|---|---|---|---|---"
         "|---|---|"
     )
+    exported = {s["exported"] for s in settings}
     for index, row in enumerate(results[0]["rows"]):
+        if row["role"] == "export" and len(exported) > 1:
+            continue  # of different students: no mean of them means anything
         rows = [result["rows"][index] for result in results]
         mean = {
             key: float(np.mean([r[key] for r in rows]))
@@ -77,7 +81,6 @@ def main(config):
         for student in ("half", "thin")
         for other in ("teacher", f"{student}-control")
     ]
-    exported = {result["config"]["exported"] for result in results}
     if len(exported) == 1:
         pairs.append(("LiteRT int8", *exported))
     for first, second in pairs:

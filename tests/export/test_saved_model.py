@@ -215,3 +215,16 @@ def _signature(version, name):
     signature = loaded.signatures[name]
     signature.loaded = loaded  # or its variables would be gone
     return signature
+
+
+def test_a_version_that_fails_its_check_is_not_published(tmp_path):
+    folder, seen = tmp_path / "model", []
+
+    def check(path):
+        seen.extend(child.name for child in path.iterdir())
+        raise ValueError("not the same model")
+
+    with pytest.raises(ValueError, match="not the same model"):
+        export.saved_model(make_task(), folder, check=check)
+    assert "saved_model.pb" in seen  # it was whole by then
+    assert not folder.exists()

@@ -26,7 +26,13 @@ TEXT_OPS = (
 
 
 def saved_model(
-    model, folder, *, label_names=None, task="classification", pairs=False
+    model,
+    folder,
+    *,
+    label_names=None,
+    task="classification",
+    pairs=False,
+    check=None,
 ):
     """Writes the next version of a servable model.
 
@@ -44,6 +50,8 @@ def saved_model(
         label_names: C names; by default the model's own, or "0", "1", …
         task: "classification", "multilabel" or "regression".
         pairs: whether an example is two texts.
+        check: function of the finished version's path, called before a
+            server can see it; if it raises, there is no new version.
 
     Returns:
         Path of the new version, `folder/<integer>`.
@@ -80,6 +88,8 @@ def saved_model(
         )
         if label_names is not None:
             _write_lines(assets / "label_names.txt", label_names)
+        if check is not None:
+            check(path)
 
     return publish_version(folder, write)
 
