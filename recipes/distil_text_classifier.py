@@ -440,6 +440,8 @@ def matches(config, student, teacher, projection):
     """TinyBERT's four losses; the last one as the task needs it."""
     import tf_distill as td
 
+    # Unweighted, the inner signals would drown the soft labels.
+    inner = {"projection": projection, "weight": 0.1}
     hidden = td.losses.HiddenMSE()
     logits = {
         "classification": td.losses.SoftCrossEntropy,
@@ -447,14 +449,14 @@ def matches(config, student, teacher, projection):
         "regression": td.losses.LogitMSE,
     }[config.task]
     found = [
-        td.EmbeddingMatch(hidden, projection=projection),
-        td.LayerMatch("hidden_states", hidden, projection=projection),
+        td.EmbeddingMatch(hidden, **inner),
+        td.LayerMatch("hidden_states", hidden, **inner),
         td.LogitMatch(logits()),
     ]
     heads = [model.backbone.num_heads for model in (student, teacher)]
     if heads[0] == heads[1]:
         attention = td.losses.AttentionMSE()
-        found.append(td.LayerMatch("attention_scores", attention))
+        found.append(td.LayerMatch("attention_scores", attention, weight=0.002))
     else:
         say(
             f"The student has {heads[0]} attention heads and the teacher "
