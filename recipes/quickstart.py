@@ -78,7 +78,7 @@ class Size:
 
 SIZES = {
     "full": Size("full"),
-    "default": Size("default", 2500, 500, 2000),
+    "default": Size("default", 1500, 500, 2000),
     "smoke": Size("smoke", 192, 64, 64, 32, 1, 1, 1, latency_rounds=3),
 }
 
