@@ -50,6 +50,21 @@ def test_mask_value_is_what_is_added():
     np.testing.assert_allclose(found, open_.numpy() - 6.0, atol=1e-5)
 
 
+def test_replaced_scores_do_not_depend_on_the_key():
+    query, key = query_and_key()
+    mask = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0]])
+    found = AttentionScores(2, -6.0, "replace")(query, key, mask).numpy()
+    open_ = AttentionScores(2)(query, key).numpy()
+    real = np.broadcast_to(mask[:, None, None] > 0, found.shape)
+    np.testing.assert_array_equal(found[real], open_[real])
+    np.testing.assert_array_equal(found[~real], -6.0)
+
+
+def test_an_unknown_mask_rule():
+    with pytest.raises(ValueError, match="'multiply', but must be 'add' or"):
+        AttentionScores(2, mask_rule="multiply")
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_float32_out_of_half_precision(policy):
     query, key = query_and_key()
@@ -82,7 +97,7 @@ def test_heads_split_and_merge():
 def test_round_trip_through_a_file(tmp_path):
     inputs = [keras.Input((None, 6)), keras.Input((None, 6))]
     mask = keras.Input((None,), dtype="int32")
-    layer = AttentionScores(3, mask_value=-7.0, name="mine")
+    layer = AttentionScores(3, -7.0, "replace", name="mine")
     model = keras.Model([*inputs, mask], layer(*inputs, mask))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

@@ -67,7 +67,12 @@ def test_round_trip_through_a_file(tmp_path):
     inputs = [keras.Input((None, 6)) for _ in range(3)]
     mask = keras.Input((None,), dtype="int32")
     layer = DotProductAttention(
-        3, dropout=0.2, mask_value=-7.0, dtype="mixed_bfloat16", name="mine"
+        3,
+        dropout=0.2,
+        mask_value=-7.0,
+        mask_rule="replace",
+        dtype="mixed_bfloat16",
+        name="mine",
     )
     model = keras.Model([*inputs, mask], layer(*inputs, padding_mask=mask))
     model.save(tmp_path / "model.keras")

@@ -131,7 +131,10 @@ def _tap(signal, layer, args, kwargs, output):
         return output
     if role == "attention_scores":
         scores = AttentionScores(
-            layer.num_heads, layer.mask_value, dtype=layer.dtype_policy
+            layer.num_heads,
+            layer.mask_value,
+            layer.mask_rule,
+            dtype=layer.dtype_policy,
         )
         return scores(args[0], args[1], kwargs.get("padding_mask"))
     return args[ROLES.index(role) - ROLES.index("queries")]

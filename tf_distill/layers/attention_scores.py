@@ -12,15 +12,22 @@ from keras import ops
 class AttentionScores(keras.layers.Layer):
     """Scores of projected queries against projected keys, one map a head.
 
-    `scores = query · key / sqrt(d) + (1 - padding_mask) * mask_value`. The
-    mask is added, as BERT does, rather than written over the score, so that a
-    row which is all padding still has a finite softmax. The result is float32
-    whatever the dtype of the projections: the softmax and TinyBERT's loss on
-    it (eq. 7) lose too much in half precision.
+    `query · key / sqrt(d)`, and for padded keys what the mask rule says:
+
+    - `"add"` adds `mask_value`, as BERT's code and all of Hugging Face's do
+      (theirs is the least finite number where BERT's is -10000). A row that
+      is all padding still has the softmax of its scores.
+    - `"replace"` puts `mask_value` in the score's place, as MobileBERT's
+      published code does with -6, so that scores keep a range that int8 can
+      hold. A padded key then keeps a weight of about exp(-6).
+
+    The result is float32 whatever the dtype of the projections: the softmax
+    and TinyBERT's loss on it (eq. 7) lose too much in half precision.
 
     Args:
         num_heads: int, H. Must divide the width of query and key.
-        mask_value: float, what is added to the scores of padded keys.
+        mask_value: float, see above.
+        mask_rule: `"add"` or `"replace"`.
 
     Call arguments:
         query: float, `(B, T, D)`.
@@ -31,7 +38,8 @@ class AttentionScores(keras.layers.Layer):
         float32, `(B, H, T, S)`.
 
     Raises:
-        ValueError: `num_heads` does not divide D.
+        ValueError: `num_heads` does not divide D, or there is no such
+            `mask_rule`.
 
     Example:
         >>> import numpy as np
@@ -44,10 +52,17 @@ class AttentionScores(keras.layers.Layer):
     Reference: Vaswani et al. 2017, eq. 1; Jiao et al. 2020, eq. 7.
     """
 
-    def __init__(self, num_heads, mask_value=-10000.0, **kwargs):
+    def __init__(
+        self, num_heads, mask_value=-10000.0, mask_rule="add", **kwargs
+    ):
         super().__init__(**kwargs)
+        if mask_rule not in ("add", "replace"):
+            raise ValueError(
+                f"`mask_rule` is {mask_rule!r}, but must be 'add' or 'replace'."
+            )
         self.num_heads = num_heads
         self.mask_value = mask_value
+        self.mask_rule = mask_rule
 
     def build(self, query_shape, key_shape=None, padding_mask_shape=None):
         if query_shape[-1] % self.num_heads:
@@ -64,13 +79,19 @@ class AttentionScores(keras.layers.Layer):
         scores = ops.cast(scores, "float32")
         if padding_mask is None:
             return scores
-        padding = 1.0 - ops.cast(padding_mask, "float32")  # (B, S)
         # LiteRT has no slice with new axes: these are inserted by name.
-        return scores + ops.expand_dims(padding, (1, 2)) * self.mask_value
+        mask = ops.expand_dims(ops.cast(padding_mask, "float32"), (1, 2))
+        if self.mask_rule == "replace":
+            scores = scores * mask
+        return scores + (1.0 - mask) * self.mask_value
 
     def get_config(self):
         config = super().get_config()
-        config.update(num_heads=self.num_heads, mask_value=self.mask_value)
+        config.update(
+            num_heads=self.num_heads,
+            mask_value=self.mask_value,
+            mask_rule=self.mask_rule,
+        )
         return config
 
 

@@ -25,7 +25,8 @@ class DotProductAttention(keras.layers.Layer):
     Args:
         num_heads: int, H.
         dropout: float, share of the attention distribution that is dropped.
-        mask_value: float, what is added to the scores of padded keys.
+        mask_value, mask_rule: what becomes of the scores of padded keys; see
+            `AttentionScores`.
 
     Call arguments:
         query, key, value: float, `(B, T, D)`, `(B, S, D)`, `(B, S, D)`.
@@ -44,13 +45,25 @@ class DotProductAttention(keras.layers.Layer):
     Reference: Vaswani et al. 2017, eq. 1.
     """
 
-    def __init__(self, num_heads, dropout=0.0, mask_value=-10000.0, **kwargs):
+    def __init__(
+        self,
+        num_heads,
+        dropout=0.0,
+        mask_value=-10000.0,
+        mask_rule="add",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.mask_value = mask_value
+        self.mask_rule = mask_rule
         self.dropout = dropout
         self.scores = AttentionScores(
-            num_heads, mask_value, dtype=self.dtype_policy, name="scores"
+            num_heads,
+            mask_value,
+            mask_rule,
+            dtype=self.dtype_policy,
+            name="scores",
         )
         self.distribution_dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="distribution_dropout"
@@ -79,5 +92,6 @@ class DotProductAttention(keras.layers.Layer):
             num_heads=self.num_heads,
             dropout=self.dropout,
             mask_value=self.mask_value,
+            mask_rule=self.mask_rule,
         )
         return config
