@@ -160,6 +160,31 @@ def test_case(tmp_path, tokenizer_config, tokenizer, lowercase):
     assert HuggingFaceFolder(tmp_path).lowercase() is lowercase
 
 
+@pytest.mark.parametrize(
+    ("tokenizer_config", "normalizer", "strip_accents"),
+    [
+        ({"strip_accents": True}, {"strip_accents": False}, True),
+        ({"strip_accents": False}, {"strip_accents": True}, False),
+        ({"strip_accents": None}, {"strip_accents": False}, True),
+        ({"strip_accents": None, "do_lower_case": False}, {}, False),
+        ({"strip_accents": True, "do_lower_case": False}, {}, True),
+        ({}, {"strip_accents": False, "lowercase": True}, False),
+        ({}, {"strip_accents": True, "lowercase": False}, True),
+        ({}, {"strip_accents": None, "lowercase": False}, False),
+        ({}, None, True),
+    ],
+)
+def test_accents(tmp_path, tokenizer_config, normalizer, strip_accents):
+    folders.write(tmp_path, {})
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps(tokenizer_config)
+    )
+    (tmp_path / "tokenizer.json").write_text(
+        json.dumps({"normalizer": normalizer})
+    )
+    assert HuggingFaceFolder(tmp_path).strip_accents() is strip_accents
+
+
 def test_labels_in_order_of_the_logits(tmp_path):
     folders.write(tmp_path, {})
     assert HuggingFaceFolder(tmp_path).label_names() is None

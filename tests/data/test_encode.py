@@ -54,6 +54,18 @@ def test_single_texts_as_keras_hub_packs_them(tokenizer, max_length):
     assert encoded.offsets.dtype == np.int64
 
 
+def test_stripped_accents_as_keras_hub_strips_them():
+    stripping = keras_hub.models.BertTokenizer(
+        PIECES, lowercase=True, strip_accents=True
+    )
+    texts = [*TEXTS, "CAFÉ cafe\u0301 \u0301", "\u1e09 中\u0301é"]
+    encoded = encode(texts, stripping, max_length=16)
+    assert_same(encoded, preprocessed(texts, stripping, 16), 16)
+    row = encoded.token_ids[slice(*encoded.offsets[-3:-1])]
+    pieces = [PIECES[i] for i in row]
+    assert pieces == ["[CLS]", *["caf", "##e"] * 2, "[SEP]"]
+
+
 @pytest.mark.parametrize("max_length", [5, 6, 9, 10, 64])
 def test_pairs_as_keras_hub_packs_them(tokenizer, max_length):
     texts = ["a " * n for n in range(8)] + TEXTS

@@ -34,8 +34,10 @@ TEXTS = [
 ]
 
 
-def make_preprocessor(**options):
-    tokenizer = keras_hub.models.BertTokenizer(VOCABULARY, lowercase=True)
+def make_preprocessor(strip_accents=False, **options):
+    tokenizer = keras_hub.models.BertTokenizer(
+        VOCABULARY, lowercase=True, strip_accents=strip_accents
+    )
     return keras_hub.models.BertTextClassifierPreprocessor(
         tokenizer, sequence_length=MAX_LENGTH, **options
     )

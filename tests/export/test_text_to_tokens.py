@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from conftest import TEXTS, inputs_of, make_preprocessor
 
+from tf_distill.export.saved_model import TEXT_OPS
 from tf_distill.export.text_to_tokens import text_to_tokens
 
 
@@ -35,13 +36,19 @@ def assert_same_but_for_padding(ours, theirs):
         np.testing.assert_array_equal(ours[name], expected[:, :longest])
 
 
-def test_single_texts_are_the_preprocessors():
-    preprocessor = make_preprocessor()
+@pytest.mark.parametrize("strip_accents", [False, True])
+def test_single_texts_are_the_preprocessors(strip_accents):
+    preprocessor = make_preprocessor(strip_accents)
     texts = TEXTS + random_texts(400, seed=0)
+    function = graph(preprocessor, 1)
     assert_same_but_for_padding(
-        graph(preprocessor, 1)(tf.constant(texts)),
-        inputs_of(preprocessor, texts),
+        function(tf.constant(texts)), inputs_of(preprocessor, texts)
     )
+    graph_def = function.get_concrete_function().graph.as_graph_def()
+    ops = {n.op for f in graph_def.library.function for n in f.node_def}
+    ops |= {node.op for node in graph_def.node}
+    assert ("NormalizeUTF8" in ops) is strip_accents
+    assert ops.intersection(TEXT_OPS) | {"NormalizeUTF8"} == set(TEXT_OPS)
 
 
 @pytest.mark.parametrize("truncate", ["round_robin", "waterfall"])

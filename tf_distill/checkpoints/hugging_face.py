@@ -90,15 +90,33 @@ class HuggingFaceFolder:
         return sorted(model["vocab"], key=model["vocab"].get)
 
     def lowercase(self):
-        """Whether the tokenizer lowers case and strips accents."""
+        """Whether the tokenizer lowers case."""
+        return bool(self._normalization("do_lower_case", "lowercase", True))
+
+    def strip_accents(self):
+        """Whether the tokenizer strips accents: if not said, as `lowercase`.
+
+        With both, `keras_hub.models.BertTokenizer` gives the token ids that
+        `tokenizers` gives, but for what few texts hold: control and format
+        characters end a word, where `tokenizers` drops them; spaces beyond
+        ASCII do not end one; and lowering case is Unicode's case folding,
+        which also rewrites compatibility characters (`²` as `2`, `ß` as `ss`,
+        `…` as three dots that are one unknown word) and composes what is
+        apart: Hangul, and accents that are not stripped.
+        """
+        strip = self._normalization("strip_accents", "strip_accents", None)
+        return self.lowercase() if strip is None else bool(strip)
+
+    def _normalization(self, name, normalizer_name, default):
+        """A setting of tokenizer_config.json, or else of tokenizer.json."""
         if (self.path / "tokenizer_config.json").exists():
             config = self._json("tokenizer_config.json")
-            if "do_lower_case" in config:
-                return bool(config["do_lower_case"])
+            if name in config:
+                return config[name]
         if (self.path / "tokenizer.json").exists():
             normalizer = self._json("tokenizer.json").get("normalizer") or {}
-            return bool(normalizer.get("lowercase", True))
-        return True
+            return normalizer.get(normalizer_name, default)
+        return default
 
     def label_names(self):
         """Class names in order of the logits, or None without a classifier."""

@@ -157,7 +157,9 @@ def _from_hugging_face(cls, preset, load_weights, head, **kwargs):
     if "preprocessor" not in head:
         head["preprocessor"] = cls.preprocessor_cls(
             keras_hub.models.BertTokenizer(
-                folder.vocabulary(), lowercase=folder.lowercase()
+                folder.vocabulary(),
+                lowercase=folder.lowercase(),
+                strip_accents=folder.strip_accents(),
             ),
             sequence_length=backbone.max_sequence_length,
         )
