@@ -1,5 +1,7 @@
 """What must agree between a student and a teacher before they meet."""
 
+import re
+
 
 def check_vocabularies(student, teacher):
     """Raises where the two would read one batch of token ids differently.
@@ -29,6 +31,37 @@ def check_vocabularies(student, teacher):
             f"first at id {index}, but they read the same token ids. Give the "
             "student the teacher's preprocessor."
         )
+
+
+def check_label_names(student, teacher):
+    """Raises where one logit would mean two classes.
+
+    Args:
+        student, teacher: models; those without `label_names`, or with
+            placeholders such as LABEL_0 only, are taken at their word.
+
+    Raises:
+        ValueError: both name their classes, and not alike.
+    """
+    names = [_label_names(model) for model in (student, teacher)]
+    if None not in names and names[0] != names[1]:
+        raise ValueError(
+            f"The student's `label_names` are {names[0]} and the teacher's "
+            f"{names[1]}, but their logits are compared one by one. Build the "
+            "student with `label_names=teacher.label_names`."
+        )
+
+
+def _label_names(model):
+    names = getattr(model, "label_names", None)
+    if names is None or all(_is_placeholder(name) for name in names):
+        return None
+    return [str(name) for name in names]
+
+
+def _is_placeholder(name):
+    """Whether a class has no name but a number, as Hugging Face gives."""
+    return re.fullmatch(r"(LABEL_)?\d+", str(name)) is not None
 
 
 def _attribute(model, name):

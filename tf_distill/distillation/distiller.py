@@ -5,25 +5,22 @@ Letters: B batch, C classes.
 
 import contextlib
 import contextvars
-import typing
 
 import keras
 from keras import ops, tree
 
+from tf_distill.distillation.batch import Batch, needed, one_an_example
 from tf_distill.distillation.compatibility import check_vocabularies
+from tf_distill.distillation.logit_statistics import (
+    logit_statistics,
+    statistic_trackers,
+)
 from tf_distill.distillation.tapped import OUTPUT, tapped
 
 # Whether the student is to return its inner tensors: during a training or
 # test step, not when somebody else calls it. A context variable, as replicas
 # of a distribution strategy run their steps in threads of their own.
 _tapping = contextvars.ContextVar("tapping", default=False)
-
-
-class _Batch(typing.NamedTuple):
-    """Labels with the teacher's signals beside them."""
-
-    labels: typing.Any
-    signals: typing.Any
 
 
 class _Hidden:
@@ -59,12 +56,14 @@ class Distiller(keras.Model):
         losses: list of matches, `EmbeddingMatch`, `LayerMatch`, `LogitMatch`.
         validate_teacher: bool, whether `evaluate` runs the teacher, so that
             `val_loss` means what `loss` means. False gives the compiled loss
-            and metrics only, and is faster.
+            and metrics only (no `val_loss` where none is compiled), and is
+            faster.
         name: of the model.
 
     Inputs: the student's. A `padding_mask` among them, `(B, T)`, says which
-    tokens the terms count. Labels are optional; a `sample_weight`, `(B,)`,
-    weighs every term.
+    tokens the terms count. Labels are optional, and compiled metrics are
+    reported where there are some; a `sample_weight`, `(B,)`, weighs every
+    term.
 
     Outputs: the student's.
 
@@ -113,6 +112,8 @@ class Distiller(keras.Model):
         teacher_taps = tapped(teacher, _wanted(theirs for _, theirs in pairs))
         for match in losses:
             match.check(student_taps.output, teacher_taps.output)
+        for match in losses:  # now that nothing is left to go wrong
+            match.own(student_taps.output, teacher_taps.output)
         self.student = student
         self.matches = list(losses)
         self.validate_teacher = validate_teacher
@@ -123,12 +124,10 @@ class Distiller(keras.Model):
         self._term_trackers = [
             keras.metrics.Mean(name=f"{name}_loss") for name in names
         ]
-        classifies = len(student.outputs) == 1 and student.output_shape[-1] > 1
-        self._logit_trackers = [
-            keras.metrics.Mean(name=name)
-            for name in ("agreement", "student_entropy", "teacher_entropy")
-            if classifies and any(OUTPUT in pair for pair in pairs)
-        ]
+        self._logit_trackers = statistic_trackers(
+            [match.loss for match in losses if (OUTPUT, OUTPUT) in match.pairs],
+            student.outputs[0].shape[-1],
+        )
         self.built = True
 
     @property
@@ -151,8 +150,8 @@ class Distiller(keras.Model):
     def call(self, inputs, training=None):
         if _tapping.get():
             model = self._student_taps.value
-            return model(_needed(model, inputs), training=training)
-        return self.student(_needed(self.student, inputs), training=training)
+            return model(needed(model, inputs), training=training)
+        return self.student(needed(self.student, inputs), training=training)
 
     def train_step(self, *args):
         # TensorFlow passes (data,), JAX (state, data).
@@ -166,7 +165,7 @@ class Distiller(keras.Model):
             data = self._consult(data, *state)
         else:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-            data = (x, _Batch(y, None), sample_weight)
+            data = (x, Batch(y, None), sample_weight)
         with _taps_returned():
             return super().test_step(*state, data)
 
@@ -182,13 +181,13 @@ class Distiller(keras.Model):
                 stack.enter_context(
                     keras.StatelessScope(state_mapping=list(values))
                 )
-            signals = model(_needed(model, x), training=False)
-        return x, _Batch(y, signals), sample_weight
+            signals = model(needed(model, x), training=False)
+        return x, Batch(y, signals), sample_weight
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if not isinstance(y, _Batch):  # Keras building the compiled loss
+        if not isinstance(y, Batch):  # Keras building the compiled loss
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         total = 0.0
         if self.loss is not None or self.losses:
@@ -204,7 +203,7 @@ class Distiller(keras.Model):
         if y.signals is None:
             return ops.convert_to_tensor(total, dtype="float32")
         where = x.get("padding_mask") if isinstance(x, dict) else None
-        weights = _one_an_example(sample_weight)
+        weights = one_an_example(sample_weight)
         for match, tracker in zip(
             self.matches, self._term_trackers, strict=True
         ):
@@ -213,29 +212,53 @@ class Distiller(keras.Model):
             tracker.update_state(
                 values if weights is None else values * weights
             )
-        self._compare_logits(y_pred[OUTPUT], y.signals[OUTPUT])
+        if self._logit_trackers:
+            values = logit_statistics(y_pred[OUTPUT], y.signals[OUTPUT])
+            for tracker, value in zip(
+                self._logit_trackers, values, strict=True
+            ):
+                tracker.update_state(value)
         return total
 
-    def _compare_logits(self, student, teacher):
-        if not self._logit_trackers:
-            return
-        agreement, student_entropy, teacher_entropy = self._logit_trackers
-        same = ops.equal(ops.argmax(student, -1), ops.argmax(teacher, -1))
-        agreement.update_state(ops.cast(same, "float32"))
-        student_entropy.update_state(_entropy(student))
-        teacher_entropy.update_state(_entropy(teacher))
-
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if not isinstance(y, _Batch):
+        if not isinstance(y, Batch):  # Keras building the compiled metrics
+            if y is None:
+                return {}
             return super().compute_metrics(x, y, y_pred, sample_weight)
-        logs = super().compute_metrics(
-            x, y.labels, y_pred[OUTPUT], sample_weight
-        )
-        if y.signals is None:
-            unseen = [*self._term_trackers, *self._logit_trackers]
-            for tracker in unseen:
-                del logs[tracker.name]
+        if y.labels is None:
+            logs = _results(self.metrics, but=self._compile_metrics)
+        else:
+            logs = super().compute_metrics(
+                x, y.labels, y_pred[OUTPUT], sample_weight
+            )
+        if y.signals is not None:
+            return logs
+        for tracker in (*self._term_trackers, *self._logit_trackers):
+            del logs[tracker.name]
+        if self.loss is None:
+            del logs["loss"]  # a constant: nothing has been compared
+        if not logs:
+            raise ValueError(
+                "There is nothing to evaluate: `validate_teacher=False` leaves "
+                "the compiled loss and metrics, and there is none, or the data "
+                "has no labels for it. Compile with `metrics`, pass labels, or "
+                "leave `validate_teacher=True`."
+            )
         return logs
+
+    def get_metrics_result(self):
+        compiled = self._compile_metrics
+        if compiled is not None and not compiled.built:  # no labels yet
+            return _results(self.metrics, but=compiled)
+        return super().get_metrics_result()
+
+    def fit(self, *args, **kwargs):
+        for callback in tree.flatten(kwargs.get("callbacks")):
+            if isinstance(callback, keras.callbacks.ModelCheckpoint):
+                # Else it would fail after the first epoch only.
+                if not callback.save_weights_only:
+                    self.get_config()
+        return super().fit(*args, **kwargs)
 
     def save(self, *args, **kwargs):
         self.get_config()  # refused before Keras has opened the file
@@ -244,7 +267,8 @@ class Distiller(keras.Model):
         raise ValueError(
             "A Distiller is not saved as a model, since it would hold the "
             "teacher: save `distiller.student`, or the training state with "
-            "`distiller.save_weights`."
+            "`distiller.save_weights` or, while training, with "
+            "`ModelCheckpoint(..., save_weights_only=True)`."
         )
 
 
@@ -257,37 +281,10 @@ def _taps_returned():
         _tapping.reset(token)
 
 
+def _results(metrics, but):
+    """What all metrics but one have found, by name."""
+    return {m.name: m.result() for m in metrics if m is not but}
+
+
 def _wanted(signals):
     return sorted(set(signals) - {OUTPUT})
-
-
-def _needed(model, inputs):
-    """Of a batch, the inputs that a model has."""
-    if not isinstance(inputs, dict) or not isinstance(model.input, dict):
-        return inputs
-    missing = sorted(set(model.input) - set(inputs))
-    if missing:
-        raise ValueError(
-            f"{model.name!r} needs the inputs {missing}, but the batch has "
-            f"{sorted(inputs)}."
-        )
-    return {name: inputs[name] for name in model.input}
-
-
-def _one_an_example(sample_weight):
-    """A sample weight as `(B,)`."""
-    weights = tree.flatten(sample_weight)
-    if not weights or weights[0] is None:
-        return None
-    if len(weights) > 1 or any(d != 1 for d in weights[0].shape[1:]):
-        raise ValueError(
-            "A `sample_weight` must be one number an example, (B,), but it "
-            f"has shape {[tuple(w.shape) for w in weights]}."
-        )
-    return ops.cast(ops.reshape(weights[0], (-1,)), "float32")
-
-
-def _entropy(logits):
-    """Of the distribution, in nats, `(B, ...)`."""
-    log_probability = ops.log_softmax(ops.cast(logits, "float32"))
-    return -ops.sum(ops.exp(log_probability) * log_probability, axis=-1)

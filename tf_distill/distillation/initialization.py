@@ -49,8 +49,9 @@ def initialize_from_teacher(student, teacher, blocks=None):
         same kind of head with the same number of classes.
 
     Raises:
-        ValueError: widths or heads differ, a block is out of range, or a
-            model is not of this package. Nothing has been copied then.
+        ValueError: widths, heads or activations differ, a block is out of
+            range, or a model is not of this package. Nothing has been
+            copied then.
 
     Example:
         >>> from tf_distill.distillation import initialize_from_teacher
@@ -172,6 +173,20 @@ def _check_encoders(ours, theirs):
             f"The student has {ours.num_heads} heads and the teacher "
             f"{theirs.num_heads}: its blocks need as many to be copied."
         )
+    activations = [_activation(encoder) for encoder in (ours, theirs)]
+    if activations[0] != activations[1]:
+        raise ValueError(
+            f"The student's activation is {activations[0]!r} and the "
+            f"teacher's {activations[1]!r}: copied blocks would compute "
+            f"something else. Build the student with "
+            f"`activation={activations[1]!r}`."
+        )
+
+
+def _activation(encoder):
+    """The name of an encoder's activation, which may be a function."""
+    activation = getattr(encoder, "activation", None)
+    return getattr(activation, "__name__", activation)
 
 
 def _same_shapes(layer, source):

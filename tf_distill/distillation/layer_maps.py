@@ -3,6 +3,8 @@
 Letters, as in TinyBERT: M student blocks, N teacher blocks.
 """
 
+import collections.abc
+
 
 def layer_map(how, num_student_layers, num_teacher_layers):
     """The teacher block of every student block, counted from 0.
@@ -10,8 +12,9 @@ def layer_map(how, num_student_layers, num_teacher_layers):
     Args:
         how: `"uniform"`, every N/M-th block, the last with the last (where M
             does not divide N, the nearest block); `"top"`, the last M;
-            `"bottom"`, the first M; or a sequence with a teacher block, or
-            None for no match, for each student block.
+            `"bottom"`, the first M; a sequence with a teacher block, or None
+            for no match, for each student block; or a mapping of student
+            blocks to teacher blocks, in which the others have no match.
         num_student_layers: int, M.
         num_teacher_layers: int, N.
 
@@ -20,7 +23,7 @@ def layer_map(how, num_student_layers, num_teacher_layers):
 
     Raises:
         ValueError: an unknown map, one of the wrong length, or a block that
-            the teacher does not have.
+            the student or the teacher does not have.
 
     Example:
         >>> from tf_distill.distillation import layer_map
@@ -28,6 +31,8 @@ def layer_map(how, num_student_layers, num_teacher_layers):
         [(0, 2), (1, 5), (2, 8), (3, 11)]
         >>> layer_map([0, None, 5], 3, 6)
         [(0, 0), (2, 5)]
+        >>> layer_map({0: 2, 1: 5}, 3, 6)
+        [(0, 2), (1, 5)]
 
     Reference: Jiao et al. 2020, section 4.4 and table 5.
     """
@@ -41,9 +46,18 @@ def layer_map(how, num_student_layers, num_teacher_layers):
         if how not in named:
             raise ValueError(
                 f"There is no layer map {how!r}: use one of "
-                f"{', '.join(named)}, or a list of teacher blocks."
+                f"{', '.join(named)}, a list of teacher blocks, or a mapping "
+                "of student to teacher blocks."
             )
         blocks = named[how]
+    elif isinstance(how, collections.abc.Mapping):
+        unknown = [s for s in how if s not in range(m)]
+        if unknown:
+            raise ValueError(
+                f"The layer map {how} names student blocks {unknown}, but the "
+                f"student has blocks 0 to {m - 1}."
+            )
+        blocks = [how.get(s) for s in range(m)]
     else:
         blocks = list(how)
     if len(blocks) != m:

@@ -5,6 +5,8 @@ Letters: B batch.
 
 import keras
 
+from tf_distill import losses
+from tf_distill.distillation.compatibility import check_label_names
 from tf_distill.distillation.layer_maps import layer_map
 from tf_distill.distillation.tapped import EMBEDDINGS, OUTPUT
 from tf_distill.models.tap_points import tap_points
@@ -14,15 +16,20 @@ class Match(keras.layers.Layer):
     """A weighted loss between pairs of signals; the base of the matches.
 
     Args:
-        loss: `tf_distill.losses.DistillationLoss`.
+        loss: `tf_distill.losses.DistillationLoss`, not reduced otherwise than
+            by default: the Distiller takes the mean over the examples.
         weight: float, of this term in the total.
         projection: bool, whether the student's signal is first mapped to the
             teacher's width by a learned matrix without bias, shared by all
             pairs of this match (TinyBERT's W_h and W_e).
         name: of the term in the logs.
+
+    Raises:
+        ValueError: `loss` is not such a loss.
     """
 
     def __init__(self, loss, *, weight=1.0, projection=False, name=None):
+        _check_loss(loss, name)
         # Signals come in the dtype that they have: under a mixed policy Keras
         # would cast float32 logits and scores to half precision first.
         super().__init__(name=name, autocast=False)
@@ -51,15 +58,16 @@ class Match(keras.layers.Layer):
         Args:
             student, teacher: dicts of symbolic tensors by signal name.
         """
-        if self.projection:
-            ours, theirs = self.pairs[0]
-            self.dense = keras.layers.Dense(
-                teacher[theirs].shape[-1], use_bias=False, name="projection"
-            )
-            self.dense.build(student[ours].shape)
         for ours, theirs in self.pairs:
             shape = student[ours].shape
             if self.projection:
+                if len(shape) != 3:
+                    raise ValueError(
+                        f"The match {self.name!r} cannot project {ours!r}, "
+                        f"{tuple(shape)}: only signals with a width have a "
+                        "`projection`: embeddings, hidden_states, queries, "
+                        "keys and values."
+                    )
                 shape = (*shape[:-1], teacher[theirs].shape[-1])
             try:
                 self.loss.check(teacher[theirs], keras.KerasTensor(shape))
@@ -68,6 +76,19 @@ class Match(keras.layers.Layer):
                     f"The match {self.name!r} cannot compare the student's "
                     f"{ours!r} with the teacher's {theirs!r}: {error}"
                 ) from None
+
+    def own(self, student, teacher):
+        """Makes the match, checked, this Distiller's; builds its projection.
+
+        Args:
+            student, teacher: dicts of symbolic tensors by signal name.
+        """
+        if self.projection:
+            ours, theirs = self.pairs[0]
+            self.dense = keras.layers.Dense(
+                teacher[theirs].shape[-1], use_bias=False, name="projection"
+            )
+            self.dense.build(student[ours].shape)
         self.built = True
 
     def call(self, student, teacher, where=None):
@@ -104,6 +125,10 @@ class LogitMatch(Match):
 
     def signals(self, student, teacher):
         return [(OUTPUT, OUTPUT)]
+
+    def connect(self, student, teacher):
+        check_label_names(student, teacher)
+        super().connect(student, teacher)
 
     def check(self, student, teacher):
         for whose, output in (
@@ -198,3 +223,22 @@ class LayerMatch(Match):
                 )
         pairs = layer_map(self.layer_map, len(ours.blocks), len(theirs.blocks))
         return [(f"{self.signal}/{s}", f"{self.signal}/{t}") for s, t in pairs]
+
+
+def _check_loss(loss, name):
+    """Raises unless a match can take a loss' value of every example."""
+    if not isinstance(loss, losses.DistillationLoss):
+        known = ", ".join(f"{n}()" for n in losses.__all__ if n[0].isupper())
+        known = known.replace("DistillationLoss(), ", "")
+        raise ValueError(
+            f"The match {name!r} got the loss {loss!r}, but needs a "
+            f"`tf_distill.losses.DistillationLoss`: {known}, or a subclass of "
+            "your own."
+        )
+    if loss.reduction != keras.losses.Loss().reduction:
+        raise ValueError(
+            f"The match {name!r} got a loss with reduction "
+            f"{loss.reduction!r}, which it would not use: the Distiller takes "
+            "the mean over the examples. Leave out `reduction`, and scale the "
+            "term with `weight`."
+        )

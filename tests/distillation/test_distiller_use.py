@@ -1,0 +1,228 @@
+"""What a user meets: labels here and there, wrong arguments, callbacks."""
+
+import keras
+import numpy as np
+import pairs
+import pytest
+import tiny
+
+import tf_distill as td
+from tf_distill.distillation import initialize_from_teacher, layer_map
+
+X = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+LABELS = np.arange(8) % 3
+STATISTICS = {"agreement", "student_entropy", "teacher_entropy"}
+
+
+def small(seed, units=3):
+    """A model without an encoder, for what has to do with logits only."""
+    x = keras.Input((3,))
+    return tiny.randomize(keras.Model(x, keras.layers.Dense(units)(x)), seed)
+
+
+def distiller(loss=None, units=3, **kwargs):
+    match = td.LogitMatch(loss or td.losses.SoftCrossEntropy())
+    return td.Distiller(small(1, units), small(2, units), [match], **kwargs)
+
+
+# Labels, or none
+
+
+def test_metrics_wait_for_labels():
+    made = distiller()
+    made.compile(
+        keras.optimizers.SGD(0.0), metrics=["accuracy"], jit_compile=False
+    )
+    logs = made.fit(X, epochs=2, validation_data=(X, LABELS), verbose=0).history
+    names = {"loss", "logits_loss", *STATISTICS}
+    assert set(logs) == names | {f"val_{n}" for n in (*names, "accuracy")}
+    accuracy = (made.student(X).numpy().argmax(-1) == LABELS).mean()
+    assert logs["val_accuracy"] == [accuracy, accuracy]
+    np.testing.assert_allclose(logs["val_loss"], logs["loss"], rtol=1e-5)
+
+
+def test_metrics_without_any_labels():
+    made = distiller()
+    made.compile(metrics=["accuracy"], jit_compile=False)
+    logs = made.evaluate(X, batch_size=2, verbose=0, return_dict=True)
+    assert set(logs) == {"loss", "logits_loss", *STATISTICS}
+    # All four batches count, not the last one alone.
+    expected = (
+        made.student(X).numpy().argmax(-1) == made.teacher(X).numpy().argmax(-1)
+    ).mean()
+    assert logs["agreement"] == expected
+
+
+def test_no_loss_is_reported_where_none_is_computed():
+    made = distiller(validate_teacher=False)
+    made.compile(metrics=["accuracy"], jit_compile=False)
+    stop = keras.callbacks.EarlyStopping("val_loss")
+    with pytest.warns(UserWarning, match="`val_loss` which is not available"):
+        logs = made.fit(
+            X,
+            epochs=2,
+            validation_data=(X, LABELS),
+            callbacks=[stop],
+            verbose=0,
+        ).history
+    assert len(logs["val_accuracy"]) == 2
+    assert "val_loss" not in logs
+
+
+@pytest.mark.parametrize("metrics", [None, ["accuracy"]])
+def test_nothing_to_evaluate(metrics):
+    made = distiller(validate_teacher=False)
+    made.compile(metrics=metrics, jit_compile=False)
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        made.evaluate(X, None if metrics else LABELS, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "expected"),
+    [
+        (td.losses.SoftCrossEntropy(), 3, STATISTICS),
+        (td.losses.SoftKLDivergence(), 3, STATISTICS),
+        (td.losses.LogitMSE(), 1, set()),
+        (td.losses.SoftSigmoidCrossEntropy(), 3, set()),
+        (td.losses.LogitMSE(), 3, set()),
+    ],
+)
+def test_statistics_are_those_of_a_softmax(loss, units, expected):
+    made = distiller(loss, units)
+    made.compile(run_eagerly=True)
+    logs = made.test_on_batch(X, return_dict=True)
+    assert set(logs) == {"loss", "logits_loss"} | expected
+
+
+# Names of classes
+
+
+def named(names):
+    return tiny.classifier(num_classes=2, label_names=names)
+
+
+@pytest.mark.parametrize("other", [["good", "bad"], ["bad", "fine"]])
+def test_classes_in_another_order_are_refused(other):
+    match = td.LogitMatch(td.losses.LogitMSE())
+    with pytest.raises(
+        ValueError, match=r"\['bad', 'good'\].*label_names=teacher.label_names"
+    ):
+        td.Distiller(named(["bad", "good"]), named(other), [match])
+    hidden = td.LayerMatch("hidden_states", td.losses.HiddenMSE())
+    td.Distiller(named(["bad", "good"]), named(other), [hidden])
+
+
+@pytest.mark.parametrize(
+    "other", [["bad", "good"], ["LABEL_0", "LABEL_1"], ["0", "1"], None]
+)
+def test_classes_of_one_order_or_without_names(other):
+    match = td.LogitMatch(td.losses.LogitMSE())
+    td.Distiller(named(["bad", "good"]), named(other), [match])
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["mse", keras.losses.MeanSquaredError(), td.losses.LogitMSE, None],
+)
+def test_other_losses_are_refused(loss):
+    with pytest.raises(ValueError, match=r"'logits' got .* LogitMSE\(\)"):
+        td.LogitMatch(loss)
+    with pytest.raises(ValueError, match=r"'values' got .* HiddenMSE\(\)"):
+        td.LayerMatch("values", loss)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none", None])
+def test_other_reductions_are_refused(reduction):
+    with pytest.raises(ValueError, match="reduction .*`weight`"):
+        td.LogitMatch(td.losses.LogitMSE(reduction=reduction))
+
+
+def test_what_failed_may_be_tried_again():
+    hidden = td.LayerMatch(
+        "hidden_states", td.losses.HiddenMSE(), projection=True
+    )
+    narrow = td.EmbeddingMatch(td.losses.HiddenMSE())
+    models = pairs.student(), pairs.teacher()
+    with pytest.raises(ValueError, match="'embeddings' cannot compare"):
+        td.Distiller(*models, [hidden, narrow])
+    assert not hidden.built
+    assert not hidden.weights
+    made = td.Distiller(*models, [hidden])
+    assert [tuple(w.shape) for w in hidden.weights] == [(8, 12)]
+    assert any(hidden.dense.kernel is v for v in made.trainable_variables)
+
+
+def test_scores_have_no_width_to_project():
+    match = td.LayerMatch(
+        "attention_scores", td.losses.AttentionMSE(), projection=True
+    )
+    with pytest.raises(ValueError, match="only signals with a width"):
+        td.Distiller(pairs.student(), pairs.teacher(), [match])
+
+
+def test_a_whole_model_checkpoint_is_refused_at_once(tmp_path):
+    made = distiller()
+    made.compile(jit_compile=False)
+    steps = []
+    counted = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
+    whole = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras")
+    with pytest.raises(ValueError, match="save_weights_only=True"):
+        made.fit(X, callbacks=[counted, whole], verbose=0)
+    assert not steps
+    file = tmp_path / "best.weights.h5"
+    weights = keras.callbacks.ModelCheckpoint(
+        file, monitor="loss", save_weights_only=True
+    )
+    made.fit(X, callbacks=[counted, weights], verbose=0)
+    assert steps
+    assert file.exists()
+
+
+@pytest.mark.parametrize("activation", ["gelu_approximate", "relu"])
+def test_blocks_of_another_activation_are_not_copied(activation):
+    teacher = tiny.classifier(seed=1, activation=activation)
+    student = tiny.classifier(seed=2)
+    before = tiny.weights_of(student)
+    with pytest.raises(ValueError, match=f"activation='{activation}'"):
+        initialize_from_teacher(student, teacher)
+    tiny.assert_same_weights(before, tiny.weights_of(student))
+    student = tiny.classifier(seed=2, activation=activation)
+    initialize_from_teacher(student, teacher)
+    inputs = tiny.batch()
+    np.testing.assert_array_equal(student(inputs), teacher(inputs))
+
+
+def test_an_activation_is_the_same_by_name_and_as_a_function():
+    teacher = tiny.backbone(1, activation=keras.activations.gelu)
+    student = tiny.backbone(2, activation="gelu")
+    report = initialize_from_teacher(student, teacher)
+    assert "block_1 → block_1" in report.copied
+
+
+# Layer maps
+
+
+def test_a_mapping_names_student_and_teacher_blocks():
+    assert layer_map({0: 2, 1: 5}, 2, 6) == [(0, 2), (1, 5)]
+    assert layer_map({1: 5, 0: 2}, 2, 6) == [(0, 2), (1, 5)]
+    assert layer_map({2: 3, 0: None}, 3, 6) == [(2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({2: 1}, r"student blocks \[2\], but the student has blocks 0 to 1"),
+        ({-1: 1}, r"student blocks \[-1\]"),
+        ({"0": 1}, r"student blocks \['0'\]"),
+        ({0: 4}, r"teacher blocks \[4\]"),
+        ({}, "matches no block"),
+    ],
+)
+def test_mappings_that_do_not_fit(how, message):
+    with pytest.raises(ValueError, match=message):
+        layer_map(how, 2, 4)

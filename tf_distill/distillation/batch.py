@@ -1,0 +1,56 @@
+"""A batch of data, as the Distiller hands it on.
+
+Letters: B batch.
+"""
+
+import typing
+
+from keras import ops, tree
+
+
+class Batch(typing.NamedTuple):
+    """Labels with the teacher's signals beside them."""
+
+    labels: typing.Any
+    signals: typing.Any
+
+
+def needed(model, inputs):
+    """Of a batch, the inputs that a model has.
+
+    Args:
+        model: functional `keras.Model`.
+        inputs: what the batch holds, a dict of tensors or a tensor.
+
+    Raises:
+        ValueError: the batch lacks an input.
+    """
+    if not isinstance(inputs, dict) or not isinstance(model.input, dict):
+        return inputs
+    missing = sorted(set(model.input) - set(inputs))
+    if missing:
+        raise ValueError(
+            f"{model.name!r} needs the inputs {missing}, but the batch has "
+            f"{sorted(inputs)}."
+        )
+    return {name: inputs[name] for name in model.input}
+
+
+def one_an_example(sample_weight):
+    """A sample weight as float32, `(B,)`, or None where there is none.
+
+    Args:
+        sample_weight: `(B,)`, `(B, 1)`, or None.
+
+    Raises:
+        ValueError: there is more than one number an example.
+    """
+    weights = tree.flatten(sample_weight)
+    if not weights or weights[0] is None:
+        return None
+    if len(weights) > 1 or any(d != 1 for d in weights[0].shape[1:]):
+        raise ValueError(
+            "A `sample_weight` must be one number an example, (B,), but it "
+            f"has shape {[tuple(w.shape) for w in weights]}."
+        )
+    return ops.cast(ops.reshape(weights[0], (-1,)), "float32")
