@@ -1,6 +1,8 @@
+import operator
 import sys
 from pathlib import Path
 
+import keras_hub
 import numpy as np
 import pytest
 import tiny
@@ -173,3 +175,102 @@ def test_arguments_go_to_the_encoder_or_the_head():
     assert ours.head_dropout.rate == 0.4
     assert ours.backbone.vocabulary_size == 20
     assert len(ours.backbone.blocks) == 1
+
+
+def _write_keras(folder, **task):
+    tiny.classifier(preprocessor=tiny.preprocessor(), **task).save_to_preset(
+        folder
+    )
+
+
+def _write_keras_hub(folder):
+    keras_hub.models.BertTextClassifier(
+        keras_hub.models.BertBackbone(**tiny.SIZES),
+        num_classes=3,
+        preprocessor=tiny.preprocessor(),
+    ).save_to_preset(folder)
+
+
+def _write_hugging_face(folder):
+    tensors = tiny.hugging_face_tensors(num_classes=3)
+    folders.write_classifier(folder, tensors, LABELS)
+
+
+WRITERS = [_write_keras, _write_keras_hub, _write_hugging_face]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_other_sizes_with_random_weights(tmp_path, write):
+    write(tmp_path)
+    sizes = {"num_layers": 1, "hidden_dim": 4, "intermediate_dim": 6}
+    encoder = BertBackbone.from_preset(tmp_path, load_weights=False, **sizes)
+    ours = BertTextClassifier.from_preset(tmp_path, load_weights=False, **sizes)
+    expected = tiny.classifier(**sizes)
+    shapes = [weight.shape for weight in expected.weights]
+    assert [weight.shape for weight in ours.weights] == shapes
+    shapes = [weight.shape for weight in expected.backbone.weights]
+    assert [weight.shape for weight in encoder.weights] == shapes
+    assert ours(ours.preprocessor(["the cat"])).shape == (1, 3)
+    # They are new, not the preset's.
+    again = BertTextClassifier.from_preset(tmp_path, load_weights=False)
+    saved = BertTextClassifier.from_preset(tmp_path)
+    for name in ("head", "backbone.pooler"):
+        kernels = [operator.attrgetter(name)(m).kernel for m in (again, saved)]
+        assert not np.allclose(*kernels)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_other_sizes_than_the_weights(tmp_path, write):
+    write(tmp_path)
+    for cls in (BertBackbone, BertTextClassifier):
+        with pytest.raises(ValueError, match="do not fit"):
+            cls.from_preset(tmp_path, num_layers=1)
+
+
+@pytest.mark.parametrize("write", [*WRITERS, None])
+def test_an_argument_that_there_is_not(tmp_path, write):
+    preset = "bert_tiny_2l_128d"
+    if write:
+        write(preset := tmp_path)
+    for cls in (BertBackbone, BertTextClassifier):
+        with pytest.raises(ValueError, match="arguments: num_layer. Known"):
+            cls.from_preset(
+                preset, load_weights=False, num_layer=1, **_classes(cls)
+            )
+    with pytest.raises(ValueError, match="Known are .*num_classes"):
+        BertTextClassifier.from_preset(preset, num_clases=2)
+
+
+def test_what_is_not_a_size_may_differ_from_a_keras_preset(tmp_path):
+    _write_keras(tmp_path, label_names=LABELS)
+    saved = BertTextClassifier.from_preset(tmp_path)
+    ours = BertTextClassifier.from_preset(
+        tmp_path, activation="relu", trainable=False
+    )
+    assert ours.backbone.activation == "relu"
+    assert not ours.backbone.trainable
+    assert ours.label_names == LABELS
+    tiny.assert_same_weights(tiny.weights_of(saved), tiny.weights_of(ours))
+
+
+def test_an_encoder_s_keras_preset_under_a_head_and_arguments(tmp_path):
+    encoder = tiny.backbone()
+    encoder.save_to_preset(tmp_path)
+    ours = BertTextClassifier.from_preset(
+        tmp_path, num_classes=2, preprocessor=None, activation="relu"
+    )
+    assert ours.backbone.activation == "relu"
+    tiny.assert_same_weights(
+        tiny.weights_of(encoder), tiny.weights_of(ours.backbone)
+    )
+
+
+def test_another_number_of_classes_drops_the_label_names(tmp_path):
+    _write_keras(tmp_path, label_names=LABELS)
+    load = BertTextClassifier.from_preset
+    ours = load(tmp_path, num_classes=2)
+    assert (ours.num_classes, ours.label_names) == (2, None)
+    assert load(tmp_path, num_classes=3).label_names == LABELS
+    names = ["no", "yes"]
+    ours = load(tmp_path, num_classes=2, label_names=names)
+    assert ours.label_names == names

@@ -1,5 +1,6 @@
 """Finds what a preset is and builds a BERT from it."""
 
+import inspect
 import json
 import pathlib
 import warnings
@@ -12,21 +13,32 @@ from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
 from tf_distill.checkpoints.name_map import assign
 from tf_distill.models.architectures import architecture_arguments
 
+# What `from_preset` of a classifier keeps from the backbone.
+_HEAD_ARGUMENTS = (
+    "num_classes",
+    "dropout",
+    "label_names",
+    "preprocessor",
+    "name",
+)
+
 
 def load_backbone(cls, preset, load_weights=True, **kwargs):
     """What `BertBackbone.from_preset` does; see there."""
     kind = _kind(preset)
+    _check_known(cls, kwargs)
     if kind == "architecture":
         _no_weights(preset, load_weights)
         return cls(**architecture_arguments(preset, **kwargs))
     if kind == "keras":
+        _check_depth(preset, load_weights, kwargs)
         load = keras_hub.models.Backbone.from_preset.__func__
         return load(cls, str(preset), load_weights, **kwargs)
     if kind == "keras_hub":
         theirs = keras_hub.models.BertBackbone.from_preset(
             str(preset), load_weights
         )
-        return _from_keras_hub(cls, theirs, **kwargs)
+        return _from_keras_hub(cls, theirs, load_weights, **kwargs)
     folder = HuggingFaceFolder(preset)
     backbone = cls(**{**names.hugging_face_arguments(folder.config), **kwargs})
     if load_weights:
@@ -38,21 +50,11 @@ def load_text_classifier(cls, preset, load_weights=True, **kwargs):
     """What `BertTextClassifier.from_preset` does; see there."""
     kind = _kind(preset)
     head = {
-        name: kwargs.pop(name)
-        for name in (
-            "num_classes",
-            "dropout",
-            "label_names",
-            "preprocessor",
-            "name",
-        )
-        if name in kwargs
+        name: kwargs.pop(name) for name in _HEAD_ARGUMENTS if name in kwargs
     }
+    _check_known(cls.backbone_cls, kwargs, head_names=_HEAD_ARGUMENTS)
     if kind == "keras":
-        if not _has_head(cls, preset):
-            _no_head_without_classes(preset, head)
-        load = keras_hub.models.Task.from_preset.__func__
-        return load(cls, str(preset), load_weights, **head, **kwargs)
+        return _classifier_from_keras(cls, preset, load_weights, head, kwargs)
     if kind == "hugging_face":
         return _from_hugging_face(cls, preset, load_weights, head, **kwargs)
     if kind == "keras_hub":
@@ -87,6 +89,30 @@ def _kind(preset):
     return "architecture"
 
 
+def _check_known(backbone_cls, arguments, head_names=()):
+    # Keras itself ignores arguments that it does not know.
+    signature = inspect.signature(backbone_cls.__init__)
+    known = [n for n in signature.parameters if n not in ("self", "kwargs")]
+    known += ["name", "trainable", *head_names]
+    unknown = [name for name in arguments if name not in known]
+    if unknown:
+        raise ValueError(
+            f"Unknown arguments: {', '.join(unknown)}. Known are "
+            f"{', '.join(dict.fromkeys(known))}."
+        )
+
+
+def _check_depth(preset, load_weights, arguments):
+    # Keras would leave the weights of further blocks unread and say nothing.
+    saved = HuggingFaceFolder(preset).config["config"]["num_layers"]
+    if load_weights and arguments.get("num_layers", saved) != saved:
+        raise ValueError(
+            f"{preset} has the weights of {saved} layers, which do not fit "
+            f"num_layers={arguments['num_layers']}. Pass `load_weights=False` "
+            "for random ones."
+        )
+
+
 def _no_weights(preset, load_weights):
     architecture_arguments(preset)  # a misspelt name is the first thing to say
     if load_weights:
@@ -97,13 +123,34 @@ def _no_weights(preset, load_weights):
         )
 
 
-def _has_head(cls, preset):
-    """Whether a Keras preset holds a task of this class."""
-    task = pathlib.Path(preset) / "task.json"
-    if not task.exists():
-        return False
-    name = json.loads(task.read_text("utf-8"))["registered_name"]
-    return issubclass(keras.saving.get_registered_object(name), cls)
+def _saved_head(cls, preset):
+    """The config of a Keras preset's task, None if not of this class."""
+    file = pathlib.Path(preset) / "task.json"
+    if not file.exists():
+        return None
+    task = json.loads(file.read_text("utf-8"))
+    saved_cls = keras.saving.get_registered_object(task["registered_name"])
+    return task["config"] if issubclass(saved_cls, cls) else None
+
+
+def _classifier_from_keras(cls, preset, load_weights, head, kwargs):
+    saved = _saved_head(cls, preset)
+    if saved is None:
+        _no_head_without_classes(preset, head)
+    elif head.get("num_classes", saved["num_classes"]) != saved["num_classes"]:
+        # Names of other classes.
+        head = {"label_names": None, **head}
+    if kwargs.keys() - {"dtype"}:
+        # KerasHub's task loader hands nothing but the dtype to the backbone,
+        # and reads the weights of a given one only if it reads a task's.
+        _check_depth(preset, load_weights, kwargs)
+        read = load_weights and saved is None
+        head["backbone"] = load_backbone(
+            cls.backbone_cls, preset, read, **kwargs
+        )
+        kwargs = {}
+    load = keras_hub.models.Task.from_preset.__func__
+    return load(cls, str(preset), load_weights, **head, **kwargs)
 
 
 def _no_head_without_classes(preset, head):
@@ -182,7 +229,7 @@ def _from_hugging_face(cls, preset, load_weights, head, **kwargs):
     return classifier
 
 
-def _from_keras_hub(cls, theirs, **kwargs):
+def _from_keras_hub(cls, theirs, load_weights, **kwargs):
     shared = (
         "vocabulary_size",
         "num_layers",
@@ -195,7 +242,8 @@ def _from_keras_hub(cls, theirs, **kwargs):
     )
     arguments = {name: getattr(theirs, name) for name in shared}
     backbone = cls(**{**arguments, "activation": "gelu_approximate", **kwargs})
-    _assign_encoder(backbone, names.keras_hub_tensors(theirs), theirs.name)
+    if load_weights:
+        _assign_encoder(backbone, names.keras_hub_tensors(theirs), theirs.name)
     return backbone
 
 
@@ -204,13 +252,16 @@ def _classifier_from_keras_hub(cls, preset, load_weights, head, **kwargs):
     theirs = keras_hub.models.BertTextClassifier.from_preset(
         str(preset), load_weights, **classes
     )
-    backbone = _from_keras_hub(cls.backbone_cls, theirs.backbone, **kwargs)
+    backbone = _from_keras_hub(
+        cls.backbone_cls, theirs.backbone, load_weights, **kwargs
+    )
     head = {
         "num_classes": theirs.num_classes,
         "preprocessor": theirs.preprocessor,
         **head,
     }
     classifier = cls(backbone, **head)
-    classifier.head.kernel.assign(theirs.output_dense.kernel)
-    classifier.head.bias.assign(theirs.output_dense.bias)
+    if load_weights and not classes:
+        classifier.head.kernel.assign(theirs.output_dense.kernel)
+        classifier.head.bias.assign(theirs.output_dense.bias)
     return classifier
