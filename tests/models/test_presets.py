@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 import tiny
 
-from tf_distill.models import BertBackbone, BertTextClassifier
+from tf_distill.models import (
+    BertBackbone,
+    BertTextClassifier,
+    TinyBertTextClassifier,
+)
 
 sys.path.append(str(Path(__file__).parents[1] / "checkpoints"))
 import folders  # noqa: E402
@@ -274,3 +278,25 @@ def test_another_number_of_classes_drops_the_label_names(tmp_path):
     names = ["no", "yes"]
     ours = load(tmp_path, num_classes=2, label_names=names)
     assert ours.label_names == names
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_tiny_bert_takes_no_bert_s_head(tmp_path, write):
+    write(tmp_path)
+    for load_weights in (True, False):
+        with pytest.raises(
+            ValueError, match="no classification head of this.*`num_classes`"
+        ):
+            TinyBertTextClassifier.from_preset(tmp_path, load_weights)
+    saved = BertTextClassifier.from_preset(tmp_path)
+    ours = TinyBertTextClassifier.from_preset(tmp_path, num_classes=3)
+    tiny.assert_same_weights(
+        tiny.weights_of(saved.backbone), tiny.weights_of(ours.backbone)
+    )
+    assert not np.allclose(ours.head.kernel, saved.head.kernel)
+    np.testing.assert_array_equal(ours.head.bias, np.zeros(3))
+    text = ["the cat sat"]
+    np.testing.assert_array_equal(
+        ours.preprocessor(text)["token_ids"],
+        saved.preprocessor(text)["token_ids"],
+    )

@@ -191,7 +191,11 @@ def _assign_encoder(backbone, tensors, source):
 def _from_hugging_face(cls, preset, load_weights, head, **kwargs):
     folder = HuggingFaceFolder(preset)
     label_names = folder.label_names()
-    fine_tuned = label_names is not None and "num_classes" not in head
+    fine_tuned = (
+        cls.has_bert_head
+        and label_names is not None
+        and "num_classes" not in head
+    )
     if fine_tuned:
         head = {
             "num_classes": len(label_names),
@@ -248,6 +252,8 @@ def _from_keras_hub(cls, theirs, load_weights, **kwargs):
 
 
 def _classifier_from_keras_hub(cls, preset, load_weights, head, **kwargs):
+    if not cls.has_bert_head:
+        _no_head_without_classes(preset, head)
     classes = {k: head[k] for k in ("num_classes",) if k in head}
     theirs = keras_hub.models.BertTextClassifier.from_preset(
         str(preset), load_weights, **classes

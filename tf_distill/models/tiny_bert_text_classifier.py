@@ -10,8 +10,9 @@ class TinyBertTextClassifier(BertTextClassifier):
     """BERT with TinyBERT's head: a dense layer on the ReLU of the pooled [CLS].
 
     The encoder is BERT's in other sizes. The head's ReLU, and its lack of
-    dropout, are in TinyBERT's published code and not in the paper; a BERT
-    head's weights loaded into it give other logits.
+    dropout, are in TinyBERT's published code and not in the paper. A BERT
+    head's weights would give other logits here, so `from_preset` of a Hugging
+    Face or KerasHub checkpoint needs `num_classes` and makes a new head.
 
     Args:
         backbone: `BertBackbone`.
@@ -28,6 +29,8 @@ class TinyBertTextClassifier(BertTextClassifier):
     Reference: Jiao et al. 2020, https://arxiv.org/abs/1909.10351.
     """
 
-    def pooled_features(self, pooled):
-        """What the head reads, from the pooled output, `(B, D)`."""
-        return keras.ops.relu(pooled)
+    has_bert_head = False
+
+    def features(self, outputs):
+        """What the head reads, `(B, D)`, from what the backbone returns."""
+        return keras.ops.relu(outputs["pooled_output"])
