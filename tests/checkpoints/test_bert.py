@@ -23,6 +23,7 @@ CONFIG = {
             {"position_embedding_type": "relative_key"},
             "'relative_key' position embeddings",
         ),
+        ({"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05; .* 1e-12"),
         ({"hidden_act": "silu"}, "activation 'silu' is not one of gelu"),
     ],
 )
@@ -32,6 +33,7 @@ def test_another_computation_is_refused(change, message):
 
 
 def test_sizes_and_defaults():
+    config = {**CONFIG, "layer_norm_eps": 1e-12}
     assert bert.hugging_face_arguments(CONFIG) == {
         **tiny.SIZES,
         "activation": "gelu",
@@ -39,6 +41,9 @@ def test_sizes_and_defaults():
         "max_sequence_length": 512,
         "num_segments": 2,
     }
+    assert bert.hugging_face_arguments(config) == bert.hugging_face_arguments(
+        CONFIG
+    )
 
 
 def test_every_weight_has_a_name_of_its_own():

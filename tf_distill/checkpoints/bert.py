@@ -49,6 +49,12 @@ def hugging_face_arguments(config):
             f"The checkpoint has {positions!r} position embeddings; this "
             "encoder has 'absolute' ones."
         )
+    epsilon = config.get("layer_norm_eps", 1e-12)
+    if epsilon != 1e-12:
+        raise ValueError(
+            f"The checkpoint's layer_norm_eps is {epsilon}; the layer "
+            "normalizations of this encoder have 1e-12."
+        )
     activations = {
         "gelu": "gelu",
         "gelu_new": "gelu_approximate",
