@@ -31,6 +31,6 @@ class TinyBertTextClassifier(BertTextClassifier):
 
     has_bert_head = False
 
-    def features(self, outputs):
-        """What the head reads, `(B, D)`, from what the backbone returns."""
-        return keras.ops.relu(outputs["pooled_output"])
+    def pooled_features(self, pooled):
+        """What the head reads, from the pooled output, `(B, D)`."""
+        return keras.ops.relu(pooled)
