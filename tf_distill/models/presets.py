@@ -1,6 +1,5 @@
 """Finds what a preset is and builds a BERT from it."""
 
-import inspect
 import json
 import pathlib
 import warnings
@@ -12,6 +11,12 @@ from tf_distill.checkpoints import bert as names
 from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
 from tf_distill.checkpoints.name_map import assign
 from tf_distill.models.architectures import architecture_arguments
+from tf_distill.models.preset_checks import (
+    check_depth,
+    check_known,
+    no_head_without_classes,
+    no_weights,
+)
 
 # What `from_preset` of a classifier keeps from the backbone.
 _HEAD_ARGUMENTS = (
@@ -26,12 +31,12 @@ _HEAD_ARGUMENTS = (
 def load_backbone(cls, preset, load_weights=True, **kwargs):
     """What `BertBackbone.from_preset` does; see there."""
     kind = _kind(preset)
-    _check_known(cls, kwargs)
+    check_known(cls, kwargs)
     if kind == "architecture":
-        _no_weights(preset, load_weights)
+        no_weights(preset, load_weights)
         return cls(**architecture_arguments(preset, **kwargs))
     if kind == "keras":
-        _check_depth(preset, load_weights, kwargs)
+        check_depth(preset, load_weights, kwargs)
         load = keras_hub.models.Backbone.from_preset.__func__
         return load(cls, str(preset), load_weights, **kwargs)
     if kind == "keras_hub":
@@ -52,7 +57,7 @@ def load_text_classifier(cls, preset, load_weights=True, **kwargs):
     head = {
         name: kwargs.pop(name) for name in _HEAD_ARGUMENTS if name in kwargs
     }
-    _check_known(cls.backbone_cls, kwargs, head_names=_HEAD_ARGUMENTS)
+    check_known(cls.backbone_cls, kwargs, head_names=_HEAD_ARGUMENTS)
     if kind == "keras":
         return _classifier_from_keras(cls, preset, load_weights, head, kwargs)
     if kind == "hugging_face":
@@ -61,7 +66,7 @@ def load_text_classifier(cls, preset, load_weights=True, **kwargs):
         return _classifier_from_keras_hub(
             cls, preset, load_weights, head, **kwargs
         )
-    _no_head_without_classes(preset, head)
+    no_head_without_classes(preset, head)
     backbone = load_backbone(cls.backbone_cls, preset, load_weights, **kwargs)
     return cls(backbone, **head)
 
@@ -89,40 +94,6 @@ def _kind(preset):
     return "architecture"
 
 
-def _check_known(backbone_cls, arguments, head_names=()):
-    # Keras itself ignores arguments that it does not know.
-    signature = inspect.signature(backbone_cls.__init__)
-    known = [n for n in signature.parameters if n not in ("self", "kwargs")]
-    known += ["name", "trainable", *head_names]
-    unknown = [name for name in arguments if name not in known]
-    if unknown:
-        raise ValueError(
-            f"Unknown arguments: {', '.join(unknown)}. Known are "
-            f"{', '.join(dict.fromkeys(known))}."
-        )
-
-
-def _check_depth(preset, load_weights, arguments):
-    # Keras would leave the weights of further blocks unread and say nothing.
-    saved = HuggingFaceFolder(preset).config["config"]["num_layers"]
-    if load_weights and arguments.get("num_layers", saved) != saved:
-        raise ValueError(
-            f"{preset} has the weights of {saved} layers, which do not fit "
-            f"num_layers={arguments['num_layers']}. Pass `load_weights=False` "
-            "for random ones."
-        )
-
-
-def _no_weights(preset, load_weights):
-    architecture_arguments(preset)  # a misspelt name is the first thing to say
-    if load_weights:
-        raise ValueError(
-            f"{preset!r} names an architecture and has no weights. Pass "
-            "`load_weights=False` for random ones, or name a checkpoint "
-            "(a folder or an hf:// handle)."
-        )
-
-
 def _saved_head(cls, preset):
     """The config of a Keras preset's task, None if not of this class."""
     file = pathlib.Path(preset) / "task.json"
@@ -136,14 +107,14 @@ def _saved_head(cls, preset):
 def _classifier_from_keras(cls, preset, load_weights, head, kwargs):
     saved = _saved_head(cls, preset)
     if saved is None:
-        _no_head_without_classes(preset, head)
+        no_head_without_classes(preset, head)
     elif head.get("num_classes", saved["num_classes"]) != saved["num_classes"]:
         # Names of other classes.
         head = {"label_names": None, **head}
     if kwargs.keys() - {"dtype"}:
         # KerasHub's task loader hands nothing but the dtype to the backbone,
         # and reads the weights of a given one only if it reads a task's.
-        _check_depth(preset, load_weights, kwargs)
+        check_depth(preset, load_weights, kwargs)
         read = load_weights and saved is None
         head["backbone"] = load_backbone(
             cls.backbone_cls, preset, read, **kwargs
@@ -151,14 +122,6 @@ def _classifier_from_keras(cls, preset, load_weights, head, kwargs):
         kwargs = {}
     load = keras_hub.models.Task.from_preset.__func__
     return load(cls, str(preset), load_weights, **head, **kwargs)
-
-
-def _no_head_without_classes(preset, head):
-    if "num_classes" not in head:
-        raise ValueError(
-            f"{preset} has no classification head of this class: pass "
-            "`num_classes` for a new one, or name a fine-tuned checkpoint."
-        )
 
 
 def _tensors(folder):
@@ -202,7 +165,7 @@ def _from_hugging_face(cls, preset, load_weights, head, **kwargs):
             "label_names": label_names,
             **head,
         }
-    _no_head_without_classes(preset, head)
+    no_head_without_classes(preset, head)
     arguments = names.hugging_face_arguments(folder.config)
     backbone = cls.backbone_cls(**{**arguments, **kwargs})
     if "preprocessor" not in head:
@@ -253,7 +216,7 @@ def _from_keras_hub(cls, theirs, load_weights, **kwargs):
 
 def _classifier_from_keras_hub(cls, preset, load_weights, head, **kwargs):
     if not cls.has_bert_head:
-        _no_head_without_classes(preset, head)
+        no_head_without_classes(preset, head)
     classes = {k: head[k] for k in ("num_classes",) if k in head}
     theirs = keras_hub.models.BertTextClassifier.from_preset(
         str(preset), load_weights, **classes
