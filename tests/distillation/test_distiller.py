@@ -23,7 +23,7 @@ def small_distiller(**kwargs):
     return td.Distiller(
         small(3, 1),
         small(3, 2),
-        [td.LogitMatch(td.losses.LogitMSE())],
+        [td.LogitMatch(td.losses.SoftCrossEntropy())],
         **kwargs,
     )
 
@@ -502,11 +502,11 @@ def test_half_precision_near_float32():
             mixed[f"{name}_loss"], exact[f"{name}_loss"], rtol=0.05
         )
     assert mixed["loss"] != exact["loss"]
-    for _ in range(10):
+    for _ in range(4):
         made.train_on_batch(INPUTS)
     made.reset_metrics()
     after = made.test_on_batch(INPUTS, return_dict=True)
-    assert after["loss"] < 0.9 * mixed["loss"]
+    assert after["loss"] < 0.95 * mixed["loss"]
     assert {w.dtype for w in made.weights} == {"float32"}
 
 
