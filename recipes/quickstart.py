@@ -67,10 +67,10 @@ class Size:
     dev_rows: int | None = None
     test_rows: int | None = None
     batch_size: int = 32
-    teacher_epochs: int = 2
+    teacher_epochs: int = 3
     half_epochs: int = 3
     thin_epochs: int = 4
-    teacher_learning_rate: float = 5e-5
+    teacher_learning_rate: float = 1e-4
     half_learning_rate: float = 1e-4
     thin_learning_rate: float = 3e-4
     latency_rounds: int = 50
