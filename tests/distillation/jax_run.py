@@ -21,6 +21,8 @@ def main(weights_file, losses_file):
             weight.assign(stored[f"{whose}/{index}"])
     before = tiny.weights_of(made.teacher)
     made.compile(
+        # Not Adam: of an embedding's gradient, whose rows come once for each
+        # token, Keras on TensorFlow sums the squares; on JAX, it squares sums.
         keras.optimizers.SGD(0.01, momentum=0.9),
         loss=pairs.label_loss(),
         metrics=["accuracy"],
