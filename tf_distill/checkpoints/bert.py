@@ -1,5 +1,16 @@
 """BERT's names: in Hugging Face's checkpoints and in KerasHub's."""
 
+from tf_distill.checkpoints.family import (
+    Family,
+    activation_of,
+    check_epsilon,
+    check_model_type,
+    keras_hub_blocks,
+    keras_hub_layer_tensors,
+    keras_hub_sizes,
+    layer_names,
+)
+
 _BLOCK = (
     ("query", "attention.self.query"),
     ("key", "attention.self.key"),
@@ -10,15 +21,6 @@ _BLOCK = (
     ("output", "output.dense"),
     ("output_layer_norm", "output.LayerNorm"),
 )
-
-# What a BERT checkpoint may hold beside the encoder. `position_ids` is a
-# constant that old versions of transformers saved.
-HUGGING_FACE_HEADS = ("cls.", "classifier.", "qa_outputs.")
-HUGGING_FACE_IGNORED = ("embeddings.position_ids",)
-HUGGING_FACE_CLASSIFIER = [
-    ("logits/kernel", "classifier.weight", True),
-    ("logits/bias", "classifier.bias", False),
-]
 
 
 def hugging_face_arguments(config):
@@ -38,42 +40,21 @@ def hugging_face_arguments(config):
         ...
         ValueError: The checkpoint is a 'roberta', but only 'bert' ...
     """
-    if config.get("model_type") != "bert":
-        raise ValueError(
-            f"The checkpoint is a {config.get('model_type')!r}, but only "
-            "'bert' can be read into a BERT."
-        )
+    check_model_type(config, "bert")
     positions = config.get("position_embedding_type", "absolute")
     if positions != "absolute":
         raise ValueError(
             f"The checkpoint has {positions!r} position embeddings; this "
             "encoder has 'absolute' ones."
         )
-    epsilon = config.get("layer_norm_eps", 1e-12)
-    if epsilon != 1e-12:
-        raise ValueError(
-            f"The checkpoint's layer_norm_eps is {epsilon}; the layer "
-            "normalizations of this encoder have 1e-12."
-        )
-    activations = {
-        "gelu": "gelu",
-        "gelu_new": "gelu_approximate",
-        "gelu_pytorch_tanh": "gelu_approximate",
-        "relu": "relu",
-    }
-    activation = config.get("hidden_act", "gelu")
-    if activation not in activations:
-        raise ValueError(
-            f"The checkpoint's activation {activation!r} is not one of "
-            f"{', '.join(activations)}."
-        )
+    check_epsilon(config)
     return {
         "vocabulary_size": config["vocab_size"],
         "num_layers": config["num_hidden_layers"],
         "num_heads": config["num_attention_heads"],
         "hidden_dim": config["hidden_size"],
         "intermediate_dim": config["intermediate_size"],
-        "activation": activations[activation],
+        "activation": activation_of(config.get("hidden_act", "gelu")),
         "dropout": config.get("hidden_dropout_prob", 0.1),
         "max_sequence_length": config.get("max_position_embeddings", 512),
         "num_segments": config.get("type_vocab_size", 2),
@@ -100,26 +81,14 @@ def hugging_face_names(num_layers):
         ),
     ]
     names = [(ours, theirs, False) for ours, theirs in names]
-    names += _layer("embeddings_layer_norm", "embeddings.LayerNorm")
-    names += _layer("pooler", "pooler.dense")
+    names += layer_names("embeddings_layer_norm", "embeddings.LayerNorm")
+    names += layer_names("pooler", "pooler.dense")
     for index in range(num_layers):
         for ours, theirs in _BLOCK:
-            names += _layer(
+            names += layer_names(
                 f"block_{index}/{ours}", f"encoder.layer.{index}.{theirs}"
             )
     return names
-
-
-def _layer(ours, theirs):
-    if ours.endswith("layer_norm"):
-        return [
-            (f"{ours}/gamma", f"{theirs}.weight", False),
-            (f"{ours}/beta", f"{theirs}.bias", False),
-        ]
-    return [
-        (f"{ours}/kernel", f"{theirs}.weight", True),
-        (f"{ours}/bias", f"{theirs}.bias", False),
-    ]
 
 
 def keras_hub_tensors(backbone):
@@ -144,33 +113,25 @@ def keras_hub_tensors(backbone):
         "embeddings.LayerNorm": backbone.embeddings_layer_norm,
         "pooler.dense": backbone.pooled_dense,
     }
-    for index, block in enumerate(backbone.transformer_layers):
-        attention = block._self_attention_layer
-        layers.update(
-            {
-                f"encoder.layer.{index}.{name}": layer
-                for name, layer in {
-                    "attention.self.query": attention.query_dense,
-                    "attention.self.key": attention.key_dense,
-                    "attention.self.value": attention.value_dense,
-                    "attention.output.dense": attention.output_dense,
-                    "attention.output.LayerNorm": (
-                        block._self_attention_layer_norm
-                    ),
-                    "intermediate.dense": block._feedforward_intermediate_dense,
-                    "output.dense": block._feedforward_output_dense,
-                    "output.LayerNorm": block._feedforward_layer_norm,
-                }.items()
-            }
-        )
-    for name, layer in layers.items():
-        if name.endswith("LayerNorm"):
-            tensors[f"{name}.weight"] = layer.gamma.numpy()
-            tensors[f"{name}.bias"] = layer.beta.numpy()
-        else:
-            # KerasHub splits heads: (D, H, d), (H, d) and (H, d, D).
-            bias = layer.bias.numpy().reshape(-1)
-            kernel = layer.kernel.numpy().reshape(-1, bias.size)
-            tensors[f"{name}.weight"] = kernel.T
-            tensors[f"{name}.bias"] = bias
-    return tensors
+    theirs = [name for _, name in _BLOCK]
+    layers |= keras_hub_blocks(backbone, "encoder.layer", theirs)
+    return {**tensors, **keras_hub_layer_tensors(layers)}
+
+
+FAMILY = Family(
+    model_type="bert",
+    arguments=hugging_face_arguments,
+    names=lambda backbone: hugging_face_names(backbone.num_layers),
+    classifier_arguments=lambda config: {},
+    classifier_names=lambda classifier: layer_names("logits", "classifier"),
+    heads=("cls.", "classifier.", "qa_outputs."),
+    keras_hub_arguments=lambda backbone: {
+        **keras_hub_sizes(backbone),
+        "num_segments": backbone.num_segments,
+        "activation": "gelu_approximate",
+    },
+    keras_hub_tensors=keras_hub_tensors,
+    keras_hub_head_tensors=lambda classifier: keras_hub_layer_tensors(
+        {"classifier": classifier.output_dense}
+    ),
+)

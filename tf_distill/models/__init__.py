@@ -3,11 +3,23 @@
 from tf_distill.models.architectures import ARCHITECTURES
 from tf_distill.models.bert_backbone import BertBackbone
 from tf_distill.models.bert_text_classifier import BertTextClassifier
+from tf_distill.models.distil_bert_backbone import DistilBertBackbone
+from tf_distill.models.distil_bert_text_classifier import (
+    DistilBertTextClassifier,
+)
+from tf_distill.models.mobile_bert_backbone import MobileBertBackbone
+from tf_distill.models.mobile_bert_text_classifier import (
+    MobileBertTextClassifier,
+)
 from tf_distill.models.tiny_bert_text_classifier import TinyBertTextClassifier
 
 __all__ = [
     "ARCHITECTURES",
     "BertBackbone",
     "BertTextClassifier",
+    "DistilBertBackbone",
+    "DistilBertTextClassifier",
+    "MobileBertBackbone",
+    "MobileBertTextClassifier",
     "TinyBertTextClassifier",
 ]

@@ -6,13 +6,14 @@ Letters: B batch, T tokens, D hidden width.
 import keras
 import keras_hub
 
+from tf_distill.checkpoints import bert
 from tf_distill.layers import encoder_block
-from tf_distill.models import presets
-from tf_distill.models.tap_points import TapPoints
+from tf_distill.models.activations import activation_named
+from tf_distill.models.encoder import Encoder
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
-class BertBackbone(keras_hub.models.Backbone):
+class BertBackbone(Encoder):
     """BERT's encoder with every inner tensor within reach of a loss.
 
     Computes what `keras_hub.models.BertBackbone` computes. The difference is
@@ -58,6 +59,9 @@ class BertBackbone(keras_hub.models.Backbone):
 
     Reference: Devlin et al. 2019, https://arxiv.org/abs/1810.04805.
     """
+
+    hugging_face = bert.FAMILY
+    keras_hub_cls = keras_hub.models.BertBackbone
 
     def __init__(
         self,
@@ -110,7 +114,7 @@ class BertBackbone(keras_hub.models.Backbone):
                 hidden_dim,
                 num_heads,
                 intermediate_dim,
-                activation=_activation(activation),
+                activation=activation_named(activation),
                 dropout=dropout,
                 dtype=dtype,
                 name=f"block_{index}",
@@ -179,49 +183,3 @@ class BertBackbone(keras_hub.models.Backbone):
             num_segments=self.num_segments,
         )
         return config
-
-    def tap_points(self):
-        """Where the embeddings, hidden states and attention are."""
-        return TapPoints(
-            embeddings=self.embeddings_dropout,
-            blocks=tuple(self.blocks),
-            attention=tuple(b.get_layer("attention") for b in self.blocks),
-        )
-
-    @classmethod
-    def from_preset(cls, preset, load_weights=True, **kwargs):
-        """Builds the encoder from a name, a folder or a handle.
-
-        Args:
-            preset: a named architecture (`tf_distill.models.ARCHITECTURES`,
-                with `load_weights=False`), a folder in Keras' or Hugging
-                Face's format, an `hf://` handle, or a KerasHub preset.
-            load_weights: bool, False gives random weights.
-            **kwargs: constructor arguments that replace the preset's.
-
-        Returns:
-            `BertBackbone`.
-
-        Raises:
-            ValueError: nothing of that name, or weights that do not fit.
-
-        Example:
-            >>> from tf_distill.models import BertBackbone
-            >>> backbone = BertBackbone.from_preset(
-            ...     "bert_tiny_2l_128d", load_weights=False)
-            >>> f"{backbone.count_params():,}"
-            '4,385,920'
-        """
-        return presets.load_backbone(cls, preset, load_weights, **kwargs)
-
-
-def _activation(name):
-    if name == "gelu_approximate":
-        return gelu_approximate
-    return keras.activations.get(name)
-
-
-@keras.saving.register_keras_serializable(package="tf_distill")
-def gelu_approximate(x):
-    """GELU by its tanh approximation, as in Google's and KerasHub's BERT."""
-    return keras.activations.gelu(x, approximate=True)

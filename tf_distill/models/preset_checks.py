@@ -3,7 +3,7 @@
 import inspect
 
 from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
-from tf_distill.models.architectures import architecture_arguments
+from tf_distill.models.architectures import architecture
 
 
 def check_known(backbone_cls, arguments, head_names=()):
@@ -32,12 +32,17 @@ def check_depth(preset, load_weights, arguments):
         )
 
 
-def no_weights(preset, load_weights):
-    """Refuses to load weights of a named architecture."""
-    architecture_arguments(preset)  # a misspelt name is the first thing to say
+def check_architecture(cls, name, load_weights):
+    """Refuses a name of another class's, and weights, which a name has not."""
+    found = architecture(name)  # a misspelt name is the first thing to say
+    if found.backbone not in [base.__name__ for base in cls.__mro__]:
+        raise ValueError(
+            f"{name!r} is a {found.backbone}, not a {cls.__name__}: pass it "
+            "to that class or its tasks."
+        )
     if load_weights:
         raise ValueError(
-            f"{preset!r} names an architecture and has no weights. Pass "
+            f"{name!r} names an architecture and has no weights. Pass "
             "`load_weights=False` for random ones, or name a checkpoint "
             "(a folder or an hf:// handle)."
         )

@@ -1,69 +1,63 @@
-"""Finds what a preset is and builds a BERT from it."""
+"""Finds what a preset is and builds an encoder or a classifier from it."""
 
+import inspect
 import json
 import pathlib
-import warnings
 
 import keras
 import keras_hub
 
-from tf_distill.checkpoints import bert as names
 from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
-from tf_distill.checkpoints.name_map import assign
+from tf_distill.models import hugging_face_presets, keras_hub_presets
 from tf_distill.models.architectures import architecture_arguments
 from tf_distill.models.preset_checks import (
+    check_architecture,
     check_depth,
     check_known,
     no_head_without_classes,
-    no_weights,
-)
-
-# What `from_preset` of a classifier keeps from the backbone.
-_HEAD_ARGUMENTS = (
-    "num_classes",
-    "dropout",
-    "label_names",
-    "preprocessor",
-    "name",
 )
 
 
 def load_backbone(cls, preset, load_weights=True, **kwargs):
-    """What `BertBackbone.from_preset` does; see there."""
-    kind = _kind(preset)
+    """What `Encoder.from_preset` does; see there."""
+    kind = _kind(cls, preset)
     check_known(cls, kwargs)
     if kind == "architecture":
-        no_weights(preset, load_weights)
+        check_architecture(cls, preset, load_weights)
         return cls(**architecture_arguments(preset, **kwargs))
     if kind == "keras":
         check_depth(preset, load_weights, kwargs)
         load = keras_hub.models.Backbone.from_preset.__func__
         return load(cls, str(preset), load_weights, **kwargs)
     if kind == "keras_hub":
-        theirs = keras_hub.models.BertBackbone.from_preset(
-            str(preset), load_weights
+        return keras_hub_presets.read_backbone(
+            cls, preset, load_weights, **kwargs
         )
-        return _from_keras_hub(cls, theirs, load_weights, **kwargs)
-    folder = HuggingFaceFolder(preset)
-    backbone = cls(**{**names.hugging_face_arguments(folder.config), **kwargs})
-    if load_weights:
-        _assign_encoder(backbone, _tensors(folder), folder.path)
-    return backbone
+    return hugging_face_presets.read_backbone(
+        cls, preset, load_weights, **kwargs
+    )
 
 
 def load_text_classifier(cls, preset, load_weights=True, **kwargs):
-    """What `BertTextClassifier.from_preset` does; see there."""
-    kind = _kind(preset)
-    head = {
-        name: kwargs.pop(name) for name in _HEAD_ARGUMENTS if name in kwargs
-    }
-    check_known(cls.backbone_cls, kwargs, head_names=_HEAD_ARGUMENTS)
+    """What `TextClassifier.from_preset` does; see there."""
+    kind = _kind(cls.backbone_cls, preset)
+    # What both have, such as a dropout, is the head's.
+    signature = inspect.signature(cls.__init__)
+    head_names = [*signature.parameters, "name"]
+    head = {name: kwargs.pop(name) for name in head_names if name in kwargs}
+    check_known(
+        cls.backbone_cls,
+        kwargs,
+        [n for n in head_names if n not in ("self", "backbone", "kwargs")],
+    )
     if kind == "keras":
         return _classifier_from_keras(cls, preset, load_weights, head, kwargs)
     if kind == "hugging_face":
-        return _from_hugging_face(cls, preset, load_weights, head, **kwargs)
+        return hugging_face_presets.read_text_classifier(
+            cls, preset, load_weights, head, **kwargs
+        )
     if kind == "keras_hub":
-        return _classifier_from_keras_hub(
+        return keras_hub_presets.read_text_classifier(
             cls, preset, load_weights, head, **kwargs
         )
     no_head_without_classes(preset, head)
@@ -71,7 +65,7 @@ def load_text_classifier(cls, preset, load_weights=True, **kwargs):
     return cls(backbone, **head)
 
 
-def _kind(preset):
+def _kind(cls, preset):
     """`architecture`, `keras`, `keras_hub` or `hugging_face`."""
     preset = str(preset)
     if preset.startswith("hf://"):
@@ -87,7 +81,8 @@ def _kind(preset):
         if name is None:
             return "hugging_face"
         return "keras_hub" if name.startswith("keras_hub>") else "keras"
-    if preset in keras_hub.models.BertBackbone.presets or "://" in preset:
+    theirs = cls.keras_hub_cls.presets if cls.keras_hub_cls else {}
+    if preset in theirs or "://" in preset:
         return "keras_hub"
     if "/" in preset:
         raise ValueError(f"There is no folder {preset}.")
@@ -122,115 +117,3 @@ def _classifier_from_keras(cls, preset, load_weights, head, kwargs):
         kwargs = {}
     load = keras_hub.models.Task.from_preset.__func__
     return load(cls, str(preset), load_weights, **head, **kwargs)
-
-
-def _tensors(folder):
-    # Checkpoints with a head put the encoder under `bert.`.
-    return {
-        name.removeprefix("bert."): value
-        for name, value in folder.tensors().items()
-    }
-
-
-def _assign_encoder(backbone, tensors, source):
-    name_map = names.hugging_face_names(backbone.num_layers)
-    pooled = [name for name in name_map if name[1].startswith("pooler.")]
-    if not any(name[1] in tensors for name in pooled):
-        # Masked-LM checkpoints have no pooler; a task must then learn one.
-        warnings.warn(
-            f"{source} has no pooler: it keeps its random weights.",
-            stacklevel=5,
-        )
-        name_map = [name for name in name_map if name not in pooled]
-    assign(
-        backbone,
-        tensors,
-        name_map,
-        source=source,
-        ignore=names.HUGGING_FACE_HEADS + names.HUGGING_FACE_IGNORED,
-    )
-
-
-def _from_hugging_face(cls, preset, load_weights, head, **kwargs):
-    folder = HuggingFaceFolder(preset)
-    label_names = folder.label_names()
-    fine_tuned = (
-        cls.has_bert_head
-        and label_names is not None
-        and "num_classes" not in head
-    )
-    if fine_tuned:
-        head = {
-            "num_classes": len(label_names),
-            "label_names": label_names,
-            **head,
-        }
-    no_head_without_classes(preset, head)
-    arguments = names.hugging_face_arguments(folder.config)
-    backbone = cls.backbone_cls(**{**arguments, **kwargs})
-    if "preprocessor" not in head:
-        head["preprocessor"] = cls.preprocessor_cls(
-            keras_hub.models.BertTokenizer(
-                folder.vocabulary(),
-                lowercase=folder.lowercase(),
-                strip_accents=folder.strip_accents(),
-            ),
-            sequence_length=backbone.max_sequence_length,
-        )
-    classifier = cls(backbone, **head)
-    if load_weights:
-        tensors = _tensors(folder)
-        _assign_encoder(backbone, tensors, folder.path)
-        if fine_tuned:
-            head_tensors = {
-                name: value
-                for name, value in tensors.items()
-                if name.startswith("classifier.")
-            }
-            assign(
-                classifier,
-                head_tensors,
-                names.HUGGING_FACE_CLASSIFIER,
-                source=folder.path,
-            )
-    return classifier
-
-
-def _from_keras_hub(cls, theirs, load_weights, **kwargs):
-    shared = (
-        "vocabulary_size",
-        "num_layers",
-        "num_heads",
-        "hidden_dim",
-        "intermediate_dim",
-        "dropout",
-        "max_sequence_length",
-        "num_segments",
-    )
-    arguments = {name: getattr(theirs, name) for name in shared}
-    backbone = cls(**{**arguments, "activation": "gelu_approximate", **kwargs})
-    if load_weights:
-        _assign_encoder(backbone, names.keras_hub_tensors(theirs), theirs.name)
-    return backbone
-
-
-def _classifier_from_keras_hub(cls, preset, load_weights, head, **kwargs):
-    if not cls.has_bert_head:
-        no_head_without_classes(preset, head)
-    classes = {k: head[k] for k in ("num_classes",) if k in head}
-    theirs = keras_hub.models.BertTextClassifier.from_preset(
-        str(preset), load_weights, **classes
-    )
-    backbone = _from_keras_hub(
-        cls.backbone_cls, theirs.backbone, load_weights, **kwargs
-    )
-    head = {
-        "num_classes": theirs.num_classes,
-        "preprocessor": theirs.preprocessor,
-        **head,
-    }
-    classifier = cls(backbone, **head)
-    if load_weights and not classes:
-        classifier.head.kernel.assign(theirs.output_dense.kernel)
-        classifier.head.bias.assign(theirs.output_dense.bias)
-    return classifier

@@ -29,8 +29,8 @@ class TinyBertTextClassifier(BertTextClassifier):
     Reference: Jiao et al. 2020, https://arxiv.org/abs/1909.10351.
     """
 
-    has_bert_head = False
+    has_published_head = False
 
-    def pooled_features(self, pooled):
-        """What the head reads, from the pooled output, `(B, D)`."""
-        return keras.ops.relu(pooled)
+    def features(self, outputs):
+        """What the head reads, `(B, D)`, from what the backbone returns."""
+        return keras.ops.relu(outputs["pooled_output"])

@@ -1,0 +1,128 @@
+"""DistilBERT's names: in Hugging Face's checkpoints and in KerasHub's."""
+
+from tf_distill.checkpoints.family import (
+    Family,
+    activation_of,
+    check_model_type,
+    keras_hub_blocks,
+    keras_hub_layer_tensors,
+    keras_hub_sizes,
+    layer_names,
+)
+
+_BLOCK = (
+    ("query", "attention.q_lin"),
+    ("key", "attention.k_lin"),
+    ("value", "attention.v_lin"),
+    ("attention_output", "attention.out_lin"),
+    ("attention_output_layer_norm", "sa_layer_norm"),
+    ("intermediate", "ffn.lin1"),
+    ("output", "ffn.lin2"),
+    ("output_layer_norm", "output_layer_norm"),
+)
+_EMBEDDINGS = (
+    ("token_embedding/embeddings", "embeddings.word_embeddings.weight"),
+    (
+        "position_embedding/position_embeddings",
+        "embeddings.position_embeddings.weight",
+    ),
+)
+
+
+def hugging_face_arguments(config):
+    """Constructor arguments of `DistilBertBackbone` from a config.
+
+    Args:
+        config: dict, the content of Hugging Face's `config.json`.
+
+    Raises:
+        ValueError: the config is of another architecture, or asks for a
+            computation that this encoder does not have.
+
+    Example:
+        >>> from tf_distill.checkpoints.distil_bert import (
+        ...     hugging_face_arguments)
+        >>> hugging_face_arguments({"model_type": "bert"})
+        Traceback (most recent call last):
+        ...
+        ValueError: The checkpoint is a 'bert', but only 'distilbert' ...
+    """
+    check_model_type(config, "distilbert")
+    return {
+        "vocabulary_size": config["vocab_size"],
+        "num_layers": config["n_layers"],
+        "num_heads": config["n_heads"],
+        "hidden_dim": config["dim"],
+        "intermediate_dim": config["hidden_dim"],
+        "activation": activation_of(config.get("activation", "gelu")),
+        "dropout": config.get("dropout", 0.1),
+        "max_sequence_length": config.get("max_position_embeddings", 512),
+    }
+
+
+def hugging_face_names(num_layers):
+    """The encoder's name map, without the `distilbert.` of some files.
+
+    Example:
+        >>> from tf_distill.checkpoints.distil_bert import hugging_face_names
+        >>> hugging_face_names(1)[4][:2]
+        ('block_0/query/kernel', 'transformer.layer.0.attention.q_lin.weight')
+    """
+    names = [(ours, theirs, False) for ours, theirs in _EMBEDDINGS]
+    names += layer_names("embeddings_layer_norm", "embeddings.LayerNorm")
+    for index in range(num_layers):
+        for ours, theirs in _BLOCK:
+            names += layer_names(
+                f"block_{index}/{ours}", f"transformer.layer.{index}.{theirs}"
+            )
+    return names
+
+
+def keras_hub_tensors(backbone):
+    """The weights of a `keras_hub.models.DistilBertBackbone`, so named.
+
+    Args:
+        backbone: `keras_hub.models.DistilBertBackbone`.
+
+    Returns:
+        dict of NumPy arrays by Hugging Face's names and in its layout.
+    """
+    embeddings = backbone.embeddings
+    theirs = [name for _, name in _BLOCK]
+    return {
+        "embeddings.word_embeddings.weight": (
+            embeddings.token_embedding.embeddings.numpy()
+        ),
+        "embeddings.position_embeddings.weight": (
+            embeddings.position_embedding.position_embeddings.numpy()
+        ),
+        **keras_hub_layer_tensors(
+            {
+                "embeddings.LayerNorm": backbone.embeddings_layer_norm,
+                **keras_hub_blocks(backbone, "transformer.layer", theirs),
+            }
+        ),
+    }
+
+
+FAMILY = Family(
+    model_type="distilbert",
+    arguments=hugging_face_arguments,
+    names=lambda backbone: hugging_face_names(backbone.num_layers),
+    classifier_arguments=lambda config: {
+        "dropout": config.get("seq_classif_dropout", 0.2)
+    },
+    classifier_names=lambda classifier: [
+        *layer_names("pre_classifier", "pre_classifier"),
+        *layer_names("logits", "classifier"),
+    ],
+    heads=("vocab_", "pre_classifier.", "classifier.", "qa_outputs."),
+    keras_hub_arguments=keras_hub_sizes,
+    keras_hub_tensors=keras_hub_tensors,
+    keras_hub_head_tensors=lambda classifier: keras_hub_layer_tensors(
+        {
+            "pre_classifier": classifier.pooled_dense,
+            "classifier": classifier.output_dense,
+        }
+    ),
+)

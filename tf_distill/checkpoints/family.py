@@ -1,0 +1,180 @@
+"""What a family of checkpoints has beside its names: one record each."""
+
+import collections.abc
+import dataclasses
+
+Names = list[tuple[str, str, bool]]  # our path, their name, transpose
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """How the checkpoints of one architecture are read.
+
+    Attributes:
+        model_type: Hugging Face's name of it, which with a dot is also what
+            the encoder's weights begin with beside a head.
+        arguments: from a Hugging Face config to the backbone's arguments.
+        names: from a backbone to the name map of its weights.
+        classifier_arguments: from a config to the classifier's arguments.
+        classifier_names: from a classifier to the name map of its head.
+        heads: beginnings of the names of heads, all tasks'.
+        ignored: beginnings of names without a place, such as constants.
+        keras_hub_arguments: from KerasHub's backbone to ours' arguments, or
+            None where KerasHub has no such model.
+        keras_hub_tensors: from KerasHub's backbone to its weights under
+            Hugging Face's names.
+        keras_hub_head_tensors: the same of KerasHub's classifier's head.
+    """
+
+    model_type: str
+    arguments: collections.abc.Callable[[dict], dict]
+    names: collections.abc.Callable[..., Names]
+    classifier_arguments: collections.abc.Callable[[dict], dict]
+    classifier_names: collections.abc.Callable[..., Names]
+    heads: tuple[str, ...]
+    ignored: tuple[str, ...] = ("embeddings.position_ids",)
+    keras_hub_arguments: collections.abc.Callable[..., dict] | None = None
+    keras_hub_tensors: collections.abc.Callable[..., dict] | None = None
+    keras_hub_head_tensors: collections.abc.Callable[..., dict] | None = None
+
+
+def check_model_type(config, model_type):
+    """Raises where a config is not of an architecture.
+
+    Args:
+        config: dict, the content of `config.json`.
+        model_type: the one that is expected.
+
+    Raises:
+        ValueError: it is another.
+    """
+    if config.get("model_type") != model_type:
+        raise ValueError(
+            f"The checkpoint is a {config.get('model_type')!r}, but only "
+            f"{model_type!r} can be read into this encoder."
+        )
+
+
+def check_epsilon(config):
+    """Raises where a config's layer normalizations differ from ours.
+
+    Args:
+        config: dict, the content of `config.json`.
+
+    Raises:
+        ValueError: its epsilon is not 1e-12.
+    """
+    epsilon = config.get("layer_norm_eps", 1e-12)
+    if epsilon != 1e-12:
+        raise ValueError(
+            f"The checkpoint's layer_norm_eps is {epsilon}; the layer "
+            "normalizations of this encoder have 1e-12."
+        )
+
+
+def activation_of(activation):
+    """Our name of an activation of Hugging Face's.
+
+    Raises:
+        ValueError: there is none.
+
+    Example:
+        >>> from tf_distill.checkpoints.family import activation_of
+        >>> activation_of("gelu_new")
+        'gelu_approximate'
+    """
+    activations = {
+        "gelu": "gelu",
+        "gelu_new": "gelu_approximate",
+        "gelu_pytorch_tanh": "gelu_approximate",
+        "relu": "relu",
+    }
+    if activation not in activations:
+        raise ValueError(
+            f"The checkpoint's activation {activation!r} is not one of "
+            f"{', '.join(activations)}."
+        )
+    return activations[activation]
+
+
+def layer_names(ours, theirs):
+    """The name map of a dense layer or, where our name ends so, a norm.
+
+    Example:
+        >>> from tf_distill.checkpoints.family import layer_names
+        >>> layer_names("output_norm", "out.LayerNorm")[0]
+        ('output_norm/gamma', 'out.LayerNorm.weight', False)
+    """
+    if ours.endswith("norm"):
+        return [
+            (f"{ours}/gamma", f"{theirs}.weight", False),
+            (f"{ours}/beta", f"{theirs}.bias", False),
+        ]
+    return [
+        (f"{ours}/kernel", f"{theirs}.weight", True),
+        (f"{ours}/bias", f"{theirs}.bias", False),
+    ]
+
+
+def keras_hub_layer_tensors(layers):
+    """Weights of KerasHub's layers in Hugging Face's layout.
+
+    Args:
+        layers: dict of layers by Hugging Face's name; a name that ends with
+            `norm` (any case) is of a layer normalization.
+
+    Returns:
+        dict of NumPy arrays by name.
+    """
+    tensors = {}
+    for name, layer in layers.items():
+        if name.lower().endswith("norm"):
+            tensors[f"{name}.weight"] = layer.gamma.numpy()
+            tensors[f"{name}.bias"] = layer.beta.numpy()
+        else:
+            # KerasHub splits heads: (D, H, d), (H, d) and (H, d, D).
+            bias = layer.bias.numpy().reshape(-1)
+            kernel = layer.kernel.numpy().reshape(-1, bias.size)
+            tensors[f"{name}.weight"] = kernel.T
+            tensors[f"{name}.bias"] = bias
+    return tensors
+
+
+def keras_hub_blocks(backbone, prefix, names):
+    """The layers of KerasHub's encoder blocks by Hugging Face's name.
+
+    Args:
+        backbone: KerasHub's BERT or DistilBERT.
+        prefix: what a block's names begin with, before its number.
+        names: the eight names, in the order of a block's computation.
+    """
+    layers = {}
+    for index, block in enumerate(backbone.transformer_layers):
+        attention = block._self_attention_layer
+        roles = (
+            attention.query_dense,
+            attention.key_dense,
+            attention.value_dense,
+            attention.output_dense,
+            block._self_attention_layer_norm,
+            block._feedforward_intermediate_dense,
+            block._feedforward_output_dense,
+            block._feedforward_layer_norm,
+        )
+        for name, layer in zip(names, roles, strict=True):
+            layers[f"{prefix}.{index}.{name}"] = layer
+    return layers
+
+
+def keras_hub_sizes(backbone):
+    """Arguments that KerasHub's BERT and DistilBERT share with ours."""
+    shared = (
+        "vocabulary_size",
+        "num_layers",
+        "num_heads",
+        "hidden_dim",
+        "intermediate_dim",
+        "dropout",
+        "max_sequence_length",
+    )
+    return {name: getattr(backbone, name) for name in shared}

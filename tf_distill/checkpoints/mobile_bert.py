@@ -1,0 +1,161 @@
+"""MobileBERT's names in Hugging Face's checkpoints."""
+
+from tf_distill.checkpoints.family import (
+    Family,
+    activation_of,
+    check_epsilon,
+    check_model_type,
+    layer_names,
+)
+
+_EMBEDDINGS = (
+    ("token_embedding/embeddings", "embeddings.word_embeddings.weight"),
+    (
+        "position_embedding/position_embeddings",
+        "embeddings.position_embeddings.weight",
+    ),
+    ("segment_embedding/embeddings", "embeddings.token_type_embeddings.weight"),
+)
+_BLOCK = (
+    ("bottleneck", "bottleneck.input.dense"),
+    ("bottleneck_norm", "bottleneck.input.LayerNorm"),
+    ("query", "attention.self.query"),
+    ("key", "attention.self.key"),
+    ("value", "attention.self.value"),
+    ("attention_output", "attention.output.dense"),
+    ("attention_output_norm", "attention.output.LayerNorm"),
+    ("output", "output.bottleneck.dense"),
+    ("output_norm", "output.bottleneck.LayerNorm"),
+)
+_SHARED_BOTTLENECK = (
+    ("key_query_bottleneck", "bottleneck.attention.dense"),
+    ("key_query_bottleneck_norm", "bottleneck.attention.LayerNorm"),
+)
+_FEED_FORWARD = (
+    ("inner", "intermediate.dense"),
+    ("output", "output.dense"),
+    ("output_norm", "output.LayerNorm"),
+)
+
+
+def hugging_face_arguments(config):
+    """Constructor arguments of `MobileBertBackbone` from a config.
+
+    Args:
+        config: dict, the content of Hugging Face's `config.json`.
+
+    Raises:
+        ValueError: the config is of another architecture, or asks for a
+            computation that this encoder does not have.
+
+    Example:
+        >>> from tf_distill.checkpoints.mobile_bert import (
+        ...     hugging_face_arguments)
+        >>> hugging_face_arguments({"model_type": "bert"})
+        Traceback (most recent call last):
+        ...
+        ValueError: The checkpoint is a 'bert', but only 'mobilebert' ...
+    """
+    check_model_type(config, "mobilebert")
+    for name in ("trigram_input", "use_bottleneck"):
+        if not config.get(name, True):
+            raise ValueError(
+                f"The checkpoint's {name} is false; this encoder has no "
+                "MobileBERT without it."
+            )
+    normalization = config.get("normalization_type", "no_norm")
+    if normalization == "layer_norm":
+        check_epsilon(config)
+    return {
+        "vocabulary_size": config["vocab_size"],
+        "num_layers": config["num_hidden_layers"],
+        "num_heads": config["num_attention_heads"],
+        "hidden_dim": config["hidden_size"],
+        "intermediate_dim": config["intermediate_size"],
+        "bottleneck_dim": config.get("intra_bottleneck_size", 128),
+        "embedding_dim": config.get("embedding_size", 128),
+        "num_feed_forward": config.get("num_feedforward_networks", 4),
+        "attention_input": _attention_input(config),
+        "normalization": normalization,
+        "activation": activation_of(config.get("hidden_act", "relu")),
+        "dropout": config.get("hidden_dropout_prob", 0.0),
+        "attention_dropout": config.get("attention_probs_dropout_prob", 0.1),
+        "max_sequence_length": config.get("max_position_embeddings", 512),
+        "num_segments": config.get("type_vocab_size", 2),
+    }
+
+
+def _attention_input(config):
+    if config.get("use_bottleneck_attention", False):
+        return "bottleneck"
+    if config.get("key_query_shared_bottleneck", True):
+        return "shared_bottleneck"
+    return "hidden_states"
+
+
+def hugging_face_names(num_layers, num_feed_forward, attention_input):
+    """The encoder's name map, without the `mobilebert.` of some files.
+
+    Args:
+        num_layers: int, number of blocks.
+        num_feed_forward: int, feed-forward networks in a block.
+        attention_input: see `tf_distill.layers.mobile_bert_block`.
+
+    Example:
+        >>> from tf_distill.checkpoints.mobile_bert import hugging_face_names
+        >>> hugging_face_names(1, 4, "shared_bottleneck")[3][:2]
+        ('embedding_projection/kernel',
+         'embeddings.embedding_transformation.weight')
+    """
+    block = [*_BLOCK]
+    if attention_input == "shared_bottleneck":
+        block += _SHARED_BOTTLENECK
+    for index in range(num_feed_forward):
+        # The last network of the stack stands outside their list.
+        theirs = "" if index == num_feed_forward - 1 else f"ffn.{index}."
+        block += [
+            (f"feed_forward_{index}_{ours}", f"{theirs}{name}")
+            for ours, name in _FEED_FORWARD
+        ]
+    names = [(ours, theirs, False) for ours, theirs in _EMBEDDINGS]
+    names += layer_names(
+        "embedding_projection", "embeddings.embedding_transformation"
+    )
+    names += layer_names("embeddings_norm", "embeddings.LayerNorm")
+    for index in range(num_layers):
+        for ours, theirs in block:
+            names += layer_names(
+                f"block_{index}/{ours}", f"encoder.layer.{index}.{theirs}"
+            )
+    return names
+
+
+def _classifier_arguments(config):
+    dropout = config.get("classifier_dropout")
+    if dropout is None:
+        dropout = config.get("hidden_dropout_prob", 0.0)
+    return {
+        "dropout": dropout,
+        "classifier_activation": config.get("classifier_activation", True),
+    }
+
+
+def _classifier_names(classifier):
+    names = layer_names("logits", "classifier")
+    if classifier.classifier_activation:
+        names += layer_names("pooler", "pooler.dense")
+    return names
+
+
+FAMILY = Family(
+    model_type="mobilebert",
+    arguments=hugging_face_arguments,
+    names=lambda backbone: hugging_face_names(
+        backbone.num_layers,
+        backbone.num_feed_forward,
+        backbone.attention_input,
+    ),
+    classifier_arguments=_classifier_arguments,
+    classifier_names=_classifier_names,
+    heads=("cls.", "classifier.", "qa_outputs.", "pooler."),
+)

@@ -1,0 +1,55 @@
+"""What the encoders of this package have in common."""
+
+import keras_hub
+
+from tf_distill.models import presets
+from tf_distill.models.tap_points import TapPoints
+
+
+class Encoder(keras_hub.models.Backbone):
+    """Base of the encoders: presets, and where their inner tensors are.
+
+    A subclass sets `hugging_face`, its `tf_distill.checkpoints.Family`, and
+    `keras_hub_cls`, KerasHub's encoder that computes the same, if any; and
+    builds a functional model with `embeddings_dropout`, whose output the
+    first block reads, and `blocks`, functional models each with a
+    `DotProductAttention` named `"attention"`.
+    """
+
+    hugging_face = None
+    keras_hub_cls = None
+
+    def tap_points(self):
+        """Where the embeddings, hidden states and attention are."""
+        return TapPoints(
+            embeddings=self.embeddings_dropout,
+            blocks=tuple(self.blocks),
+            attention=tuple(b.get_layer("attention") for b in self.blocks),
+        )
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **kwargs):
+        """Builds the encoder from a name, a folder or a handle.
+
+        Args:
+            preset: a named architecture (`tf_distill.models.ARCHITECTURES`,
+                with `load_weights=False`), a folder in Keras' or Hugging
+                Face's format, an `hf://` handle, or a KerasHub preset.
+            load_weights: bool, False gives random weights.
+            **kwargs: constructor arguments that replace the preset's.
+
+        Returns:
+            An encoder of this class.
+
+        Raises:
+            ValueError: nothing of that name, one of another class, or weights
+                that do not fit.
+
+        Example:
+            >>> from tf_distill.models import BertBackbone
+            >>> backbone = BertBackbone.from_preset(
+            ...     "bert_tiny_2l_128d", load_weights=False)
+            >>> f"{backbone.count_params():,}"
+            '4,385,920'
+        """
+        return presets.load_backbone(cls, preset, load_weights, **kwargs)
