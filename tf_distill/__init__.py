@@ -34,7 +34,9 @@ def __getattr__(name):
     if name in _SUBPACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _DISTILLATION:
-        return getattr(importlib.import_module(f"{__name__}.distillation"), name)
+        return getattr(
+            importlib.import_module(f"{__name__}.distillation"), name
+        )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
