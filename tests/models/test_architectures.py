@@ -35,9 +35,17 @@ COUNTS = {
 }
 
 
+@pytest.fixture
+def forgotten():
+    """Makes Keras forget variables that are still to be initialized."""
+    yield
+    keras.utils.clear_session()
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_parameters_are_the_papers(name):
-    # Shapes only: to draw 335 million random numbers takes long.
+def test_parameters_are_the_papers(name, forgotten):
+    # Shapes only: to draw 335 million random numbers takes long. Keras would
+    # draw them for whichever test opens the next scope, unless it forgets.
     with keras.StatelessScope(initialize_variables=False):
         cls = getattr(models, ARCHITECTURES[name].backbone)
         backbone = cls.from_preset(name, load_weights=False)
