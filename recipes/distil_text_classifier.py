@@ -393,6 +393,13 @@ def student_sizes(config, teacher):
     if config.student == "half":
         sizes = {"num_layers": depth // 2}
     else:
+        found = td.models.architectures.architecture(config.student)
+        if found.backbone != "BertBackbone":
+            raise ValueError(
+                f"--student {config.student} is a {found.backbone}, but this "
+                "recipe builds students of BERT's kind. Choose 'half', a "
+                "bert_…, a mini_lm_… or a tiny_bert_…."
+            )
         sizes = td.models.architectures.architecture_arguments(config.student)
         del sizes["vocabulary_size"]  # the teacher's: both read the same ids
     if not 1 <= sizes["num_layers"] <= depth:
