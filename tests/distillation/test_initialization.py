@@ -1,3 +1,4 @@
+import encoders
 import keras_hub
 import numpy as np
 import pytest
@@ -5,7 +6,7 @@ import tiny
 
 from tf_distill.distillation import initialize_from_teacher
 from tf_distill.distillation.initialization import evenly_spaced
-from tf_distill.models import TinyBertTextClassifier
+from tf_distill.models import DistilBertTextClassifier, TinyBertTextClassifier
 
 
 def same(layer, other):
@@ -106,3 +107,31 @@ def test_keras_hub_s_encoder_must_be_read_into_ours():
     theirs = keras_hub.models.BertBackbone(**tiny.SIZES)
     with pytest.raises(ValueError, match="BertBackbone.from_preset"):
         initialize_from_teacher(tiny.backbone(), theirs)
+
+
+def test_a_distil_bert_s_head_is_two_layers():
+    teacher, student = (
+        tiny.randomize(
+            DistilBertTextClassifier(encoders.distil_bert(), num_classes=2),
+            seed,
+        )
+        for seed in (2, 1)
+    )
+    report = initialize_from_teacher(student, teacher)
+    assert "head" in report.copied
+    tiny.assert_same_weights(tiny.weights_of(student), tiny.weights_of(teacher))
+
+
+def test_blocks_of_another_normalization():
+    with pytest.raises(ValueError, match="'no_norm' and the teacher's 'layer_"):
+        initialize_from_teacher(
+            encoders.mobile_bert(),
+            encoders.mobile_bert(normalization="layer_norm"),
+        )
+
+
+def test_a_teacher_without_what_the_student_has():
+    before = tiny.weights_of(student := tiny.backbone())
+    with pytest.raises(ValueError, match="has no segment_embedding, pooler to"):
+        initialize_from_teacher(student, encoders.distil_bert())
+    tiny.assert_same_weights(before, tiny.weights_of(student))

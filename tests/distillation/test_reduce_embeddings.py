@@ -1,3 +1,4 @@
+import encoders
 import numpy as np
 import pytest
 import tiny
@@ -89,4 +90,24 @@ def test_what_does_not_fit_changes_nothing(sizes, message):
     before = tiny.weights_of(student)
     with pytest.raises(ValueError, match=message):
         reduce_embeddings(student, teacher)
+    tiny.assert_same_weights(before, tiny.weights_of(student))
+
+
+def test_a_distil_bert_has_no_segments_to_reduce():
+    teacher = tiny.backbone(1, hidden_dim=12)
+    bert = tiny.backbone(2, hidden_dim=WIDTH)
+    distil = encoders.distil_bert(2, hidden_dim=WIDTH)
+    kept = [reduce_embeddings(student, teacher) for student in (bert, distil)]
+    assert kept[0] == kept[1]
+    for name in ("token_embedding", "position_embedding"):
+        np.testing.assert_array_equal(
+            distil.get_layer(name).weights[0], bert.get_layer(name).weights[0]
+        )
+
+
+def test_a_mobile_bert_is_refused():
+    student = encoders.mobile_bert()
+    before = tiny.weights_of(student)
+    with pytest.raises(ValueError, match="MobileBERT's words are narrower"):
+        reduce_embeddings(student, tiny.backbone())
     tiny.assert_same_weights(before, tiny.weights_of(student))

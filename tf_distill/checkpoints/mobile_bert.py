@@ -65,6 +65,8 @@ def hugging_face_arguments(config):
             )
     normalization = config.get("normalization_type", "no_norm")
     if normalization == "layer_norm":
+        # transformers has 1e-5 for two of a model's kinds of norms whatever
+        # the config says; Google's code, which this follows, 1e-12 for all.
         check_epsilon(config)
     return {
         "vocabulary_size": config["vocab_size"],

@@ -49,9 +49,9 @@ def initialize_from_teacher(student, teacher, blocks=None):
         same kind of head with the same number of classes.
 
     Raises:
-        ValueError: widths, heads or activations differ, a block is out of
-            range, or a model is not of this package. Nothing has been
-            copied then.
+        ValueError: widths, heads, activations or normalizations differ, a
+            block is out of range, or a model is not of this package. Nothing
+            has been copied then.
 
     Example:
         >>> from tf_distill.distillation import initialize_from_teacher
@@ -76,11 +76,7 @@ def initialize_from_teacher(student, teacher, blocks=None):
             f"`blocks` is {list(blocks)}: it needs {len(ours.blocks)} teacher "
             f"blocks of 0 to {len(theirs.blocks) - 1}."
         )
-    pairs = [
-        (layer.name, layer, theirs.get_layer(layer.name))
-        for layer in ours.layers
-        if layer.weights and layer not in ours.blocks
-    ]
+    pairs = _around_the_blocks(ours, theirs)
     pairs += [
         (f"block_{b} → {block.name}", block, theirs.blocks[b])
         for block, b in zip(ours.blocks, blocks, strict=True)
@@ -88,16 +84,43 @@ def initialize_from_teacher(student, teacher, blocks=None):
     _check_same_shapes(pairs)
     kept = []
     if ours is not student:
-        heads = (student.head, getattr(teacher, "head", None))
-        same = type(student) is type(teacher) and _same_shapes(*heads)
-        if same:
-            pairs.append(("head", *heads))
+        head = _head_pairs(student, teacher)
+        if head:
+            pairs += head
         else:
             kept.append("head")
     for _, layer, source in pairs:
         for variable, value in zip(layer.weights, source.weights, strict=True):
             variable.assign(value)
-    return InitializationReport(tuple(name for name, *_ in pairs), tuple(kept))
+    copied = dict.fromkeys(name for name, *_ in pairs)
+    return InitializationReport(tuple(copied), tuple(kept))
+
+
+def _around_the_blocks(ours, theirs):
+    """Pairs of an encoder's embeddings and pooler with the teacher's."""
+    known = {layer.name: layer for layer in theirs.layers}
+    layers = [x for x in ours.layers if x.weights and x not in ours.blocks]
+    missing = [layer.name for layer in layers if layer.name not in known]
+    if missing:
+        raise ValueError(
+            f"The teacher {theirs.name!r}, a {type(theirs).__name__}, has no "
+            f"{', '.join(missing)} to begin a {type(ours).__name__} with."
+        )
+    return [(layer.name, layer, known[layer.name]) for layer in layers]
+
+
+def _head_pairs(student, teacher):
+    """Pairs of a task's own layers; none if the heads are not alike."""
+    if type(student) is not type(teacher):
+        return []
+    ours, theirs = (
+        {x.name: x for x in task.layers if x.weights and x is not task.backbone}
+        for task in (student, teacher)
+    )
+    if ours.keys() != theirs.keys():
+        return []
+    pairs = [("head", layer, theirs[name]) for name, layer in ours.items()]
+    return pairs if all(_same_shapes(*pair[1:]) for pair in pairs) else []
 
 
 def reduce_embeddings(student, teacher):
@@ -116,8 +139,8 @@ def reduce_embeddings(student, teacher):
         float, share of the token embeddings' squared length that is kept.
 
     Raises:
-        ValueError: the student is wider, or has another vocabulary. Nothing
-            has been changed then.
+        ValueError: the student is wider, or has another vocabulary, or one
+            of them is a MobileBERT. Nothing has been changed then.
 
     Example:
         >>> from tf_distill.distillation import reduce_embeddings
@@ -136,6 +159,11 @@ def reduce_embeddings(student, teacher):
     theirs = getattr(teacher, "backbone", None) or teacher
     tokens = theirs.token_embedding.embeddings.numpy()
     num_words, width = ours.token_embedding.embeddings.shape
+    if (width, tokens.shape[1]) != (ours.hidden_dim, theirs.hidden_dim):
+        raise ValueError(
+            "Embeddings can be reduced where positions are as wide as words, "
+            "as in BERT and DistilBERT; MobileBERT's words are narrower."
+        )
     if num_words != tokens.shape[0] or width > tokens.shape[1]:
         raise ValueError(
             f"The student's {num_words:,} words of width {width} cannot be "
@@ -151,6 +179,8 @@ def reduce_embeddings(student, teacher):
         ("position_embedding", "position_embeddings"),
         ("segment_embedding", "embeddings"),
     ):
+        if not all(hasattr(x, name) for x in (ours, theirs)):
+            continue  # DistilBERT has no segments
         source = getattr(theirs.get_layer(name), variable).numpy()
         target = getattr(ours.get_layer(name), variable)
         rows = min(source.shape[0], target.shape[0])
@@ -173,20 +203,19 @@ def _check_encoders(ours, theirs):
             f"The student has {ours.num_heads} heads and the teacher "
             f"{theirs.num_heads}: its blocks need as many to be copied."
         )
-    activations = [_activation(encoder) for encoder in (ours, theirs)]
-    if activations[0] != activations[1]:
-        raise ValueError(
-            f"The student's activation is {activations[0]!r} and the "
-            f"teacher's {activations[1]!r}: copied blocks would compute "
-            f"something else. Build the student with "
-            f"`activation={activations[1]!r}`."
-        )
+    for name in ("activation", "normalization"):
+        values = [_name(getattr(x, name, None)) for x in (ours, theirs)]
+        if values[0] != values[1]:
+            raise ValueError(
+                f"The student's {name} is {values[0]!r} and the teacher's "
+                f"{values[1]!r}: copied blocks would compute something else. "
+                f"Build the student with `{name}={values[1]!r}`."
+            )
 
 
-def _activation(encoder):
-    """The name of an encoder's activation, which may be a function."""
-    activation = getattr(encoder, "activation", None)
-    return getattr(activation, "__name__", activation)
+def _name(value):
+    """Of an option, which may be a function."""
+    return getattr(value, "__name__", value)
 
 
 def _same_shapes(layer, source):
