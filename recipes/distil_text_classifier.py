@@ -555,7 +555,8 @@ class Job:
             schedule, weight_decay=0.01, global_clipnorm=1.0
         )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        model.compile(optimizer, loss=loss, metrics=[])
+        # By default Keras compiles with XLA, anew for every length.
+        model.compile(optimizer, loss=loss, metrics=[], jit_compile=False)
 
         def score_on_dev(epoch, logs):
             for score, value in self.scores(student, "dev").items():

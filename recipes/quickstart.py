@@ -162,7 +162,10 @@ def work(config, size, run):
             schedule, weight_decay=0.01, global_clipnorm=1.0
         )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        model.compile(optimizer, loss=loss, metrics=["accuracy"])
+        # By default Keras compiles with XLA, anew for every length.
+        model.compile(
+            optimizer, loss=loss, metrics=["accuracy"], jit_compile=False
+        )
         partial = run / f"{name}.partial.csv"
         history = model.fit(
             data,
