@@ -118,6 +118,20 @@ def test_half_precision_gives_float32_logits():
     assert ours(batch()).dtype == "float32"
 
 
+def test_segments_in_a_batch_are_passed_by():
+    ours = tiny.randomize(DistilBertTextClassifier(encoders.distil_bert(), 2))
+    inputs = tiny.batch((3, 4))
+    expected = ours(batch((3, 4)))
+    np.testing.assert_array_equal(ours(inputs), expected)
+    ours.compile(run_eagerly=True, loss="mse")
+    np.testing.assert_allclose(
+        ours.predict(inputs, verbose=0), expected, atol=1e-6
+    )
+    ours.fit(inputs, np.zeros((2, 2)), verbose=0)  # without a warning
+    with pytest.raises(ValueError, match="padding_mask"):
+        ours({"token_ids": inputs["token_ids"]})
+
+
 def test_parameters_of_the_head():
     # A dense layer of D to D, and one of D to two classes.
     ours = DistilBertTextClassifier(encoders.distil_bert(), 2)

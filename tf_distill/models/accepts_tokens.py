@@ -8,8 +8,14 @@ class AcceptsTokens:
 
     A KerasHub task tokenizes whatever `fit` is given. Here a dict with
     `token_ids`, a `tf.data` dataset of such, and any `keras.utils.PyDataset`
-    (`tf_distill.data.BucketedBatches`) are taken as they are.
+    (`tf_distill.data.BucketedBatches`) are taken as they are, and of a dict
+    what the model reads: batches have segments, DistilBERT has none.
     """
+
+    def call(self, inputs, training=None, mask=None, **kwargs):
+        if isinstance(inputs, dict):
+            inputs = {k: v for k, v in inputs.items() if k in self.input}
+        return super().call(inputs, training=training, mask=mask, **kwargs)
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
         if isinstance(x, dict) and "token_ids" in x:
