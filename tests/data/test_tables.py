@@ -122,6 +122,34 @@ def test_label_names_of_another_file(tmp_path):
     refused(path, "at least 2", "['c']")  # one class only
 
 
+def test_numbers_are_classes_by_value_if_they_are_whole(tmp_path):
+    rows = "".join(f"x,{n}.0\n" for n in (10, 9, -1))
+    path = write(tmp_path, "a.csv", "text,label\n" + rows)
+    table = read_table(path, "text", label="label")
+    assert table.label_names == ("-1.0", "9.0", "10.0")
+    path = write(tmp_path, "b.csv", "text,label\nx,4.0\ny,3.25\n")
+    refused(path, "line 3", "'3.25'", "task='regression'")
+    path = write(tmp_path, "c.csv", "text,label\nx,v1.5\ny,2.5\n")
+    assert read_table(path, "text", label="label").label_names[0] == "2.5"
+
+
+def test_a_column_of_ids_is_no_label(tmp_path):
+    rows = [f"{i},text {i},{'ab'[i % 2]}\n" for i in range(41)]
+    path = write(tmp_path, "a.csv", "id,text,label\n" + "".join(rows))
+    refused(path, "41 classes in 41 rows", "id", label="id")
+    assert len(read_table(path, "text", label="label").label_names) == 2
+    refused(path, "['text', 'text']", "a column of its own", label="text")
+
+
+def test_labels_joined_otherwise(tmp_path):
+    for cell in ('"b, a"', "b;a", "\"['b', 'a']\""):
+        path = write(tmp_path, "a.csv", f"text,label\nx,a\ny,{cell}\n")
+        refused(path, "line 3", "'a|b'", task="multilabel")
+    path = write(tmp_path, "a.csv", 'text,label\nx,a|b\ny,"c, d"\n')
+    table = read_table(path, "text", label="label", task="multilabel")
+    assert table.label_names == ("a", "b", "c, d")
+
+
 def test_take(tmp_path):
     path = write(tmp_path, "a.csv", "a,b,label\nu,x,0\nv,y,1\nw,z,0\n")
     table = read_table(path, "a", second_text="b", label="label")
@@ -151,7 +179,11 @@ def test_take(tmp_path):
         ("a.csv", "text,label\nx,a\n  ,b\n", ["line 3", "'text'", "empty"]),
         ("a.csv", "text,label\nx,a\ny, \n", ["line 3", "'label'", "label"]),
         ("a.csv", b"text,label\nx,a\ny\xff,b\n", ["line 3", "0xff", "UTF-8"]),
-        ("a.csv", "text,label\nx,a\n".encode("utf-16"), ["line 1", "UTF-8"]),
+        ("a.csv", "text,label\nx,a\n".encode("utf-16"), ["line 1", "UTF-16 "]),
+        ("a.csv", b"text,label\nx,a\n\x93y\x94,b\n", ["line 3", "WINDOWS"]),
+        ("a.csv", gzip.compress(b"text,label\n"), ["add .gz"]),
+        ("a.csv", "text;label\nx;a\n", ["line 1", "'text;label'", "Commas"]),
+        ("a.csv", b"text,label\nx,a\n" + b"y" * 10**7, ["line 3", ".jsonl"]),
         ("a.jsonl", '{"text": "x", "label": "a"}\n{"te', ["line 2", "JSON"]),
         ("a.jsonl", '["x"]\n', ["line 1", "object"]),
         ("a.jsonl", '{"text": "x"}\n', ["line 1", "'label'", "['text']"]),

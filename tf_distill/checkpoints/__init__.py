@@ -3,6 +3,7 @@
 from tf_distill.checkpoints.family import Family
 from tf_distill.checkpoints.google import GoogleCheckpoint
 from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
+from tf_distill.checkpoints.label_names import read_label_names
 from tf_distill.checkpoints.name_map import assign, tensors_of, variable_at
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "GoogleCheckpoint",
     "HuggingFaceFolder",
     "assign",
+    "read_label_names",
     "tensors_of",
     "variable_at",
 ]

@@ -1,7 +1,7 @@
 """Text in: files to tables, tables to splits, texts to token ids to batches.
 
-`read_table` → `group_near_duplicates`, `split_by_group` → `encode` →
-`BucketedBatches`, which `fit`, `evaluate` and `predict` take.
+`read_table` → `split_table` → `encode` → `BucketedBatches`, which `fit`,
+`evaluate` and `predict` take.
 
 Importing this package loads neither Keras nor TensorFlow, so that a fault in
 a file is told at once.
@@ -13,6 +13,7 @@ from tf_distill.data.encode import Encoded, encode
 from tf_distill.data.glove import Glove, read_glove
 from tf_distill.data.glue import read_glue, write_glue_submission
 from tf_distill.data.glue_tasks import GLUE_TASKS, GlueTask, glue_task
+from tf_distill.data.held_out import split_table, without_near_duplicates
 from tf_distill.data.imdb import read_imdb
 from tf_distill.data.masking import Masking, smoothed_weights
 from tf_distill.data.prepare_corpus import prepare_corpus
@@ -70,8 +71,10 @@ __all__ = [
     "smoothed_weights",
     "split_by_group",
     "split_sentences",
+    "split_table",
     "squad_windows",
     "train_vocabulary",
+    "without_near_duplicates",
     "write_glue_submission",
 ]
 

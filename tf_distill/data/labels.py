@@ -4,10 +4,13 @@ Letters in shapes: `N` rows, `C` classes.
 """
 
 import math
+import re
 
 import numpy as np
 
 _LARGEST = float(np.finfo("float32").max)
+_NUMBER = re.compile(r"-?\d+(\.\d*)?")
+_FEW = 20  # classes that may have a row each
 
 
 def parse_labels(task, places, cells, names=None):
@@ -38,16 +41,14 @@ def parse_labels(task, places, cells, names=None):
     split = _names if task == "multilabel" else lambda *item: [_name(*item)]
     rows = [split(*item) for item in zip(places, cells, strict=True)]
     if names is None:
-        names = {name for row in rows for name in row}
-        numbers = all(name.removeprefix("-").isdecimal() for name in names)
-        names = sorted(names, key=int if numbers else None)
+        names = _classes(task, places, cells, rows)
     names = tuple(str(name) for name in names)
     fewest = 2 if task == "classification" else 1
     if len(set(names)) < max(fewest, len(names)):
         raise ValueError(
-            f"{places[0].split(', line')[0]}: the classes are {list(names)}; "
-            f"expected at least {fewest} and no name twice. Is this the right "
-            "label column, or the file sorted by class and cut short?"
+            f"{_file(places)}: the classes are {list(names)}; expected at "
+            f"least {fewest} and no name twice. Is this the right label "
+            "column, or the file sorted by class and cut short?"
         )
     index = {name: i for i, name in enumerate(names)}
     labels = np.zeros((len(rows), len(names)), dtype="float32")
@@ -63,6 +64,43 @@ def parse_labels(task, places, cells, names=None):
     if task == "classification":
         return labels.argmax(axis=1).astype("int32"), names
     return labels, names
+
+
+def _classes(task, places, cells, rows):
+    """The classes found, sorted; by value if all are numbers.
+
+    Raises:
+        ValueError: they are scores, joined otherwise than by "|", or as many as
+            only another column's contents would be.
+    """
+    names = {name for row in rows for name in row}
+    numbers = all(map(_NUMBER.fullmatch, names))
+    one_each = all(len(row) <= 1 for row in rows)
+    for place, cell, row in zip(places, cells, rows, strict=True):
+        if numbers and any(float(name) % 1 for name in row):
+            raise ValueError(
+                f"{place}: {cell!r} is a number, as are all others, and no "
+                "class. Read scores with task='regression'; write classes as "
+                "names or whole numbers."
+            )
+        joined = isinstance(cell, str) and re.search("[,;]", cell)
+        if task == "multilabel" and one_each and joined:
+            raise ValueError(
+                f"{place}: {cell!r} would be one label, as no line has a '|', "
+                "which is what joins several. Write 'a|b', or a list in JSONL."
+            )
+    if task == "classification" and len(names) > max(_FEW, len(rows) // 2):
+        raise ValueError(
+            f"{_file(places)}: {len(names)} classes in {len(rows)} rows, such "
+            f"as {sorted(names)[:3]}. Is this the label column, not an id or "
+            "another text?"
+        )
+    return sorted(names, key=(lambda n: (float(n), n)) if numbers else None)
+
+
+def _file(places):
+    """The file that a column is of."""
+    return places[0].split(", line")[0]
 
 
 def _name(place, cell):

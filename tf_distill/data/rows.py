@@ -96,15 +96,23 @@ def read_text(path, encoding_errors="strict"):
                 f"{path} is not a whole gzip file ({error}). Fetch it again, "
                 "or drop .gz from its name if it is not compressed."
             ) from error
+    elif data.startswith(b"\x1f\x8b"):
+        raise ValueError(
+            f"{path} is compressed by gzip: add .gz to its name, or decompress "
+            "it."
+        )
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode("utf-8", encoding_errors)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        likely = "UTF-16" if marked else "WINDOWS-1252"
         raise ValueError(
             f"{path}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8."
-            " Save the file as UTF-8, or pass encoding_errors='replace' if the "
-            "damaged characters do not matter."
+            f" Save the file as UTF-8 (`iconv -f {likely} -t UTF-8`, if that "
+            "is what it is), or pass encoding_errors='replace' if the damaged "
+            "characters do not matter."
         ) from error
 
 
@@ -132,9 +140,12 @@ def _csv_rows(path, content):
                 yield start, row
             start = reader.line_num + 1
     except csv.Error as error:
+        advice = ""
+        if "field limit" in str(error):
+            advice = " If the text is really so long, cut it, or use .jsonl."
         raise ValueError(
             f"{path}, line {start}: not valid CSV ({error}). Is a double quote "
-            'left open? One within a quoted cell is written "".'
+            f'left open? One within a quoted cell is written "".{advice}'
         ) from error
 
 
@@ -148,7 +159,8 @@ def _named_cells(path, rows, columns, header=None, skip_broken=False):
             found = "twice" if column in header else "not"
             raise ValueError(
                 f"{path}, line 1: column {column!r} is {found} there. The "
-                f"first line must name the columns; it has {header}."
+                f"first line must name the columns; it has {header}. Commas "
+                "part those of .csv, tabs those of .tsv."
             )
     positions = [header.index(column) for column in columns]
     broken = []

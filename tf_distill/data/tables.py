@@ -106,6 +106,11 @@ def read_table(
             "class labels have names. Leave it out."
         )
     columns = [text] + [c for c in (second_text, label) if c is not None]
+    if len(set(columns)) < len(columns):
+        raise ValueError(
+            f"Text and label are read from the columns {columns} of {path}: "
+            "name a column of its own for each."
+        )
     rows = read_rows(
         pathlib.Path(path), columns, encoding_errors=encoding_errors
     )

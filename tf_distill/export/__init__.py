@@ -3,6 +3,7 @@
 Importing this package loads neither Keras nor TensorFlow.
 """
 
+from tf_distill.export.check_outputs import check_outputs
 from tf_distill.export.float32 import as_float32
 from tf_distill.export.hugging_face_folder import hugging_face
 from tf_distill.export.litert import (
@@ -17,6 +18,7 @@ from tf_distill.export.saved_model import saved_model, text_ops
 
 __all__ = [
     "as_float32",
+    "check_outputs",
     "flex_ops",
     "hugging_face",
     "litert",

@@ -9,6 +9,7 @@ from tf_distill.metrics.squad import (
     squad_scores,
 )
 from tf_distill.metrics.squad_answers import SquadAnswer, best_answers
+from tf_distill.metrics.text_scores import text_predictions, text_scores
 
 __all__ = [
     "GLUE_MEANS",
@@ -22,4 +23,6 @@ __all__ = [
     "normalise_answer",
     "paired_interval",
     "squad_scores",
+    "text_predictions",
+    "text_scores",
 ]
