@@ -1,5 +1,5 @@
 import json
-import os
+import resource
 import struct
 
 import encoders
@@ -324,23 +324,21 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
 def test_whole_or_not_at_all(tmp_path, monkeypatch):
     import safetensors.numpy
 
-    save = safetensors.numpy.save_file
-
-    def interrupted(tensors, path, *rest):
-        save(tensors, path, *rest)
+    def interrupted(*_):
         raise KeyboardInterrupt
 
-    def full(tensors, path, *rest):
-        raise OSError(28, os.strerror(28))
-
-    for fault, error in (
-        (interrupted, KeyboardInterrupt),
-        (full, ValueError),
-    ):
-        monkeypatch.setattr(safetensors.numpy, "save_file", fault)
-        with pytest.raises(error):
+    with monkeypatch.context() as patch:
+        patch.setattr(safetensors.numpy, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
             hugging_face(tiny.backbone(), tmp_path / "theirs")
-        assert not any(tmp_path.iterdir())
-    monkeypatch.undo()
+    assert not any(tmp_path.iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(ValueError, match="theirs'.*make room"):
+            hugging_face(tiny.backbone(), tmp_path / "theirs")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not any(tmp_path.iterdir())
     hugging_face(tiny.backbone(), tmp_path / "theirs")
     assert [path.name for path in tmp_path.iterdir()] == ["theirs"]

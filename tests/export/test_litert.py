@@ -1,4 +1,5 @@
 import json
+import resource
 import sys
 
 import keras_hub
@@ -154,3 +155,14 @@ def test_bad_arguments(tmp_path):
         with pytest.raises(ValueError, match=message):
             export.litert(task, tmp_path / path, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_no_room_for_temporary_files(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        with pytest.raises(ValueError, match="temporary files.*TMPDIR"):
+            export.litert(make_task(num_layers=1), tmp_path / "tiny.tflite")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

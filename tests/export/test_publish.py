@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -6,7 +7,12 @@ import time
 
 import pytest
 
-from tf_distill.export.publish import publish_file, publish_version
+from tf_distill.export.publish import (
+    publish_file,
+    publish_files,
+    publish_folder,
+    publish_version,
+)
 
 
 def versions(folder):
@@ -122,7 +128,61 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
             publish_version(folder, write_a)
     with pytest.raises(ValueError, match="cannot write to .*file"):
         publish_file(file / "below.tflite", b"")
-    assert versions(tmp_path) == ["file"] and file.read_text() == "mine"
+    with pytest.raises(ValueError, match="cannot write to .*new"):
+        publish_folder(tmp_path / "new" / "model", _full)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="cannot write to .*folder"):
+        publish_file(tmp_path / "folder", b"")
+    assert versions(tmp_path) == ["file", "folder"]
+    assert file.read_text() == "mine"
+
+
+def test_what_others_call_unfinished_is_theirs(tmp_path):
+    for name in [".unfinished-", ".unfinished-notes", ".unfinished-a-b-c"]:
+        (tmp_path / name).touch()
+    (tmp_path / "\u00b2").mkdir()  # a digit, and no number
+    assert publish_version(tmp_path, write_a).name == "1"
+    assert len(versions(tmp_path)) == 5
+
+
+def files_of_a_model(folder, size):
+    return {
+        folder / "vocab.txt": b"a",
+        folder / "model.json": b"b",
+        folder / "model.tflite": b"c" * size,
+    }
+
+
+def test_files_that_belong_together_on_a_full_disk(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        with pytest.raises(ValueError, match="model.tflite'.*make room"):
+            publish_files(files_of_a_model(tmp_path / "new" / "folder", 9999))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert versions(tmp_path) == []
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2])
+def test_a_kill_leaves_no_model_with_anothers_words(
+    tmp_path, monkeypatch, moves
+):
+    """The old model is whole with its own files, or it is gone."""
+    old = {path: b"old" for path in files_of_a_model(tmp_path, 1)}
+    publish_files(old)
+    left = iter(range(moves))
+    replace = os.replace
+
+    def replace_or_die(source, target):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        publish_files(files_of_a_model(tmp_path, 1))
+    assert versions(tmp_path) == ["model.json", "vocab.txt"]
 
 
 def test_a_file_is_replaced_whole(tmp_path, monkeypatch):

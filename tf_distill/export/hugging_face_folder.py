@@ -63,12 +63,10 @@ def hugging_face(model, folder, *, tokenizer=None, card=None):
 
         for name, content in files.items():
             (path / name).write_bytes(content.encode())
-        safetensors.numpy.save_file(
-            # `transformers` reads no file that does not say so.
-            tensors,
-            path / "model.safetensors",
-            {"format": "pt"},
-        )
+        # `transformers` reads no file that does not say "pt". Written here: of
+        # a full disk the library tells by an error of its own class.
+        content = safetensors.numpy.save(tensors, {"format": "pt"})
+        (path / "model.safetensors").write_bytes(content)
 
     return publish_folder(folder, write)
 

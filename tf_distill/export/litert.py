@@ -14,7 +14,7 @@ from tf_distill.export.litert_file import (
     litert_runner,
     run_litert,
 )
-from tf_distill.export.publish import publish_file
+from tf_distill.export.publish import publish_files
 from tf_distill.export.task import (
     exportable,
     names_of_outputs,
@@ -53,7 +53,7 @@ def litert(
 
     LiteRT has no tokenizer: `vocab.txt` and `<name>.json` (what else a
     tokenizer needs, and the labels) are written beside the file, which comes
-    last.
+    last, all of them or none. An older file of that name is replaced.
 
     Args:
         model: a text or token classifier, a question answering model, a
@@ -80,7 +80,7 @@ def litert(
     Raises:
         ValueError: a model that cannot be exported, one that needs operations
             that are not LiteRT's own, calibration batches that do not fit it,
-            or a path that cannot be written to.
+            or a path or temporary folder that cannot be written to.
 
     Example:
         >>> import keras_hub, tempfile
@@ -125,12 +125,15 @@ def litert(
         "lowercase": tokenizer.lowercase,
         "strip_accents": tokenizer.strip_accents,
     }
-    publish_file(path.with_name("vocab.txt"), vocabulary)
-    publish_file(
-        path.with_suffix(".json"),
-        json.dumps(description, indent=2, ensure_ascii=False).encode(),
+    description = json.dumps(description, indent=2, ensure_ascii=False)
+    publish_files(
+        {
+            path.with_name("vocab.txt"): vocabulary,
+            path.with_suffix(".json"): description.encode(),
+            path: content,
+        }
     )
-    return publish_file(path, content)
+    return path
 
 
 def _exportable(model, task, preprocessor):

@@ -5,6 +5,7 @@ Letters: B batch, T tokens, P masked positions, V words.
 
 import tempfile
 
+from tf_distill.export.save_signatures import save_signatures
 from tf_distill.export.signatures import token_functions
 from tf_distill.export.task import INPUT_NAMES, named_outputs
 
@@ -31,21 +32,25 @@ def convert(model, task, *, quantization=None, shape=(None, None)):
         bytes.
 
     Raises:
-        ValueError: it needs operations that are not LiteRT's own.
+        ValueError: it needs operations that are not LiteRT's own, or there is
+            no room for temporary files.
     """
     import tensorflow as tf
 
-    module = tf.Module()
-    module.variables_of_model = [variable.value for variable in model.variables]
-    module.predict = tf.function(
+    function = tf.function(
         _function(model, task),
         input_signature=_specifications(input_names(model, task), shape),
         autograph=False,
     )
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(
-            module, folder, signatures={SIGNATURE: module.predict}
-        )
+        try:
+            save_signatures(model, {SIGNATURE: function}, folder)
+        except OSError as error:
+            raise ValueError(
+                "cannot write to the folder for temporary files, "
+                f"{tempfile.gettempdir()!r} ({error.strerror}): make room "
+                "there, or set TMPDIR to a folder on another disk."
+            ) from error
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=[SIGNATURE]
         )

@@ -36,23 +36,13 @@ def publish_version(folder, write, version=None):
     """
     folder = pathlib.Path(folder)
     _check_version(folder, version)
-    new = not folder.exists()
     temporary = folder / _temporary_name()
-    try:
-        temporary.mkdir(parents=True)
-        _remove_unfinished(folder)
+    with _nothing_left_behind(folder, [temporary]):
+        temporary.mkdir()
         write(temporary)
         if version is None:
             return _renamed_to_next_version(temporary, folder)
         return _renamed_to_version(temporary, folder, version)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if new:
-            with contextlib.suppress(OSError):  # not made, or not empty
-                folder.rmdir()
-        if isinstance(error, OSError):
-            raise _unusable(folder, error) from error
-        raise
 
 
 def publish_folder(folder, write):
@@ -77,21 +67,15 @@ def publish_folder(folder, write):
     """
     folder = pathlib.Path(folder)
     temporary = folder.parent / _temporary_name()
-    try:
+    with _nothing_left_behind(folder.parent, [temporary], folder):
         if folder.is_dir() and any(folder.iterdir()):
             raise ValueError(
                 f"{str(folder)!r} holds something already: give a new folder, "
                 "or remove it."
             )
-        temporary.mkdir(parents=True)
-        _remove_unfinished(folder.parent)
+        temporary.mkdir()
         write(temporary)
         os.rename(temporary, folder)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise _unusable(folder, error) from error
-        raise
     return folder
 
 
@@ -108,20 +92,72 @@ def publish_file(path, content):
     Raises:
         ValueError: the folder is a file or cannot be written to.
     """
-    path = pathlib.Path(path)
-    temporary = path.parent / _temporary_name()
+    publish_files({path: content})
+    return pathlib.Path(path)
+
+
+def publish_files(contents):
+    """Writes the files of one thing beside their places, and moves them there.
+
+    The last one says that the thing is there: an older one of its name goes
+    first and the new one comes last, so that whoever finds it finds it with
+    the files that belong to it, even if this process is killed.
+
+    Args:
+        contents: dict of bytes by path, all in one folder, which is made if it
+            is not there.
+
+    Raises:
+        ValueError: the folder is a file, cannot be written to, or its disk is
+            full; then nothing of it is left.
+
+    Example:
+        >>> import tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> publish_files({folder / "words.txt": b"a", folder / "model": b"b"})
+        >>> sorted(path.name for path in folder.iterdir())
+        ['model', 'words.txt']
+    """
+    contents = {pathlib.Path(path): x for path, x in contents.items()}
+    *first, last = contents
+    temporaries = {path: last.parent / _temporary_name() for path in contents}
+    with _nothing_left_behind(last.parent, temporaries.values(), last):
+        for path, temporary in temporaries.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{path.name}: a folder")
+            temporary.write_bytes(contents[path])
+        if first:
+            last.unlink(missing_ok=True)
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _nothing_left_behind(folder, temporaries, place=None):
+    """Makes a folder; where what follows fails, removes what is new in it.
+
+    Args:
+        folder: path.
+        temporaries: paths in it.
+        place: path that an error speaks of, by default the folder.
+
+    Raises:
+        ValueError: the system refused something.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(path.parent)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(folder)
+        yield
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        for temporary in temporaries:
+            _remove(temporary)
+        for path in new:
+            with contextlib.suppress(OSError):  # not made, or not empty
+                path.rmdir()
         if isinstance(error, OSError):
-            raise _unusable(path, error) from error
+            raise _unusable(place or folder, error) from error
         raise
-    return path
 
 
 def _unusable(path, error):
@@ -145,13 +181,20 @@ def _temporary_name():
 def _remove_unfinished(folder):
     """Removes what exports that were killed on this machine left behind."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        _, process, host = path.name[len(TEMPORARY_PREFIX) :].split("-", 2)
-        if host != socket.gethostname() or _is_alive(int(process)):
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        made_by = path.name[len(TEMPORARY_PREFIX) :].split("-", 2)
+        if len(made_by) < 3 or not made_by[1].isdecimal():
+            continue  # not made here
+        _, process, host = made_by
+        if host == socket.gethostname() and not _is_alive(int(process)):
+            _remove(path)
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _is_alive(process):
@@ -192,7 +235,7 @@ def _renamed_to_version(temporary, folder, version):
 def _renamed_to_next_version(temporary, folder):
     while True:
         versions = [
-            int(path.name) for path in folder.iterdir() if path.name.isdigit()
+            int(path.name) for path in folder.iterdir() if path.name.isdecimal()
         ]
         version = folder / str(max(versions, default=0) + 1)
         try:

@@ -4,12 +4,12 @@ Letters: B batch, T tokens, C classes.
 """
 
 import contextlib
-import errno
 import os
 import pathlib
 import shutil
 
 from tf_distill.export.publish import publish_version
+from tf_distill.export.save_signatures import save_signatures
 from tf_distill.export.signatures import text_functions, token_functions
 from tf_distill.export.task import (
     TEXT_TASKS,
@@ -113,9 +113,9 @@ def saved_model(
 
     def write(path):
         functions = {**by_text, **by_tokens}
-        _save(model, functions, path)
+        save_signatures(model, functions, path)
         tokens = pathlib.Path(path, TOKENS_FOLDER)
-        _save(
+        save_signatures(
             model, {"serving_default": by_tokens["tokens"], **by_tokens}, tokens
         )
         _share_variables(pathlib.Path(path), tokens)
@@ -159,26 +159,6 @@ def text_ops(folder):
         for function in graph.library.function:
             names.update(node.op for node in function.node_def)
     return sorted(n for n in names if n.startswith("TFText>") or n in TEXT_OPS)
-
-
-def _save(model, functions, path):
-    import tensorflow as tf
-
-    module = tf.Module()
-    module.variables_of_model = [variable.value for variable in model.variables]
-    module.functions = list(functions.values())
-    try:
-        tf.saved_model.save(module, str(path), signatures=functions)
-    except (
-        tf.errors.FailedPreconditionError,
-        tf.errors.OutOfRangeError,
-        tf.errors.PermissionDeniedError,
-        tf.errors.ResourceExhaustedError,
-        tf.errors.UnknownError,
-    ) as error:  # what TensorFlow makes of the system's errors
-        full = (tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError)
-        number = errno.ENOSPC if isinstance(error, full) else errno.EIO
-        raise OSError(number, error.message[:200]) from error
 
 
 def _share_variables(version, tokens):
