@@ -50,3 +50,45 @@ def test_a_subclass_says_how_to_compare():
 
     with pytest.raises(NotImplementedError, match="Nothing must define"):
         Nothing()(np.zeros((1, 2)), np.zeros((1, 2)))
+
+
+@pytest.fixture
+def half_floatx():
+    keras.config.set_floatx("bfloat16")
+    yield
+    keras.config.set_floatx("float32")
+
+
+def test_float32_whatever_keras_computes_in(half_floatx):
+    # In half precision a word beyond the 256th becomes another.
+    loss = losses.MaskedLMCrossEntropy()
+    logits = np.zeros((1, 1, 300), "float32")
+    logits[..., 299] = 3.0
+    found = loss(np.array([[299]]), logits)
+    assert found.dtype == "float32"
+    expected = np.log(299 + np.exp(3.0)) - 3.0
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 4)])
+def test_a_weight_a_token_is_refused(shape):
+    # As KerasHub's preprocessors give for masked words; of as many words as
+    # examples Keras would multiply each with the wrong one.
+    loss = losses.MaskedLMCrossEntropy()
+    labels = np.zeros(shape, "int32")
+    with pytest.raises(ValueError, match="one number an example.*labels of -1"):
+        loss(labels, np.zeros((*shape, 5)), sample_weight=np.ones(shape))
+
+
+@pytest.mark.parametrize("length", [2, 4])
+def test_keras_masks_are_not_laid_on_examples(length):
+    # `mask_zero` leaves a (B, T) mask on all that follows.
+    ids = np.arange(2 * length).reshape(2, length) % 5
+    x = keras.Input((None,), dtype="int32")
+    embedded = keras.layers.Embedding(5, 4, mask_zero=True)(x)
+    model = keras.Model(x, keras.layers.Dense(5)(embedded))
+    model.compile(loss=losses.MaskedLMCrossEntropy(), run_eagerly=True)
+    labels = np.where(ids, ids, -100)
+    found = model.test_on_batch(ids, labels)
+    expected = losses.MaskedLMCrossEntropy()(labels, np.array(model(ids)))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -7,6 +7,8 @@ import typing
 
 from keras import ops, tree
 
+from tf_distill.losses.base import check_one_an_example
+
 # The entry of a batch's inputs that a teacher cache writes.
 TEACHER = "teacher"
 
@@ -77,9 +79,5 @@ def one_an_example(sample_weight):
     weights = tree.flatten(sample_weight)
     if not weights or weights[0] is None:
         return None
-    if len(weights) > 1 or any(d != 1 for d in weights[0].shape[1:]):
-        raise ValueError(
-            "A `sample_weight` must be one number an example, (B,), but it "
-            f"has shape {[tuple(w.shape) for w in weights]}."
-        )
+    check_one_an_example(weights)
     return ops.cast(ops.reshape(weights[0], (-1,)), "float32")

@@ -36,29 +36,60 @@ def mean_where(values, where=None):
     return total / ops.maximum(count, 1.0)
 
 
+def check_one_an_example(weights):
+    """Raises where an example has more than one weight, as one for each token.
+
+    Args:
+        weights: list of tensors, or of one.
+
+    Raises:
+        ValueError: it has.
+    """
+    shapes = [tuple(weight.shape) for weight in weights]
+    if len(shapes) > 1 or any(d != 1 for shape in shapes for d in shape[1:]):
+        raise ValueError(
+            "A `sample_weight` must be one number an example, (B,), but it "
+            f"has shape {shapes}: the mean over an example's positions is "
+            "taken before. Leave positions out by a mask (`where`) or, of "
+            "masked words, by labels of -100."
+        )
+
+
 class ExampleLoss(keras.losses.Loss):
     """Base of all losses here: one value an example, whatever the rank.
 
     A subclass gives `per_example(y_true, y_pred, where)` and `check`. Its
     value is `(B,)`, so a `sample_weight` of `(B,)` always meets the examples:
-    on a `(B, T)` loss Keras would lay it along T.
+    on a `(B, T)` loss Keras would lay it along T. Computed in float32, whatever
+    `keras.config.floatx()` is: half precision would round the ids of words.
 
     Args:
         name: of the loss.
-        **kwargs: as for `keras.losses.Loss`.
+        reduction: as for `keras.losses.Loss`.
 
     Call arguments:
         y_true: the teacher's tensor, or labels.
         y_pred: the student's tensor.
         sample_weight: float, `(B,)`, or None.
         where: positions that count, see the loss' function, or None.
+
+    Raises:
+        ValueError: a `sample_weight` has more than one number an example.
     """
 
+    def __init__(self, name=None, reduction="sum_over_batch_size"):
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+
     def __call__(self, y_true, y_pred, sample_weight=None, where=None):
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, "float32")
+            check_one_an_example([sample_weight])
         if where is not None:
             # Keras passes on `y_true` as it is: a pair travels with it.
             y_true = (y_true, where)
-        return super().__call__(y_true, y_pred, sample_weight)
+        # A copy has not the mask that layers such as `Embedding` leave on
+        # their outputs, which Keras would lay, (B, T), on values of (B,).
+        return super().__call__(y_true, ops.copy(y_pred), sample_weight)
 
     def call(self, y_true, y_pred):
         target, where = y_true if isinstance(y_true, tuple) else (y_true, None)
@@ -79,7 +110,7 @@ class DistillationLoss(ExampleLoss):
 
     Args:
         name: of the loss.
-        **kwargs: as for `keras.losses.Loss`.
+        reduction: as for `keras.losses.Loss`.
 
     Call arguments:
         y_true: the teacher's tensor.
