@@ -221,11 +221,7 @@ def test_the_warm_up_is_replayed(predict, exported, answering, model):
         log = prediction_log_pb2.PredictionLog.FromString(content)
         assert log.WhichOneof("log_type") == "predict_log"
         # Nothing of it was written under a number that is not there.
-        assert log.SerializeToString(deterministic=True) == (
-            prediction_log_pb2.PredictionLog.FromString(
-                log.SerializeToString()
-            ).SerializeToString(deterministic=True)
-        )
+        log.DiscardUnknownFields()
         assert log.ByteSize() == len(content)
         request = log.predict_log.request
         assert request.model_spec.name == version.parent.name
