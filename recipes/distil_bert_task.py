@@ -29,8 +29,8 @@ import dataclasses
 import pathlib
 
 import glue_runs
-import glue_students
 import glue_training
+import students
 from run_folder import (
     begin,
     callbacks,
@@ -109,7 +109,7 @@ def work(config, tables, settings):
     job = glue_runs.Job(config, tables, teacher)
 
     def build():
-        return glue_students.build_student(config, teacher)
+        return students.build_student(config, teacher)
 
     student = build()
     glue_training.train_and_conclude(

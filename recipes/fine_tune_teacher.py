@@ -30,8 +30,9 @@ import dataclasses
 import pathlib
 
 import glue_runs
-import glue_students
 import glue_training
+import students
+import text_training
 from run_folder import (
     begin,
     command_line,
@@ -94,7 +95,7 @@ def work(config, tables, settings):
     model = read_model(config, tables)
     job = glue_runs.Job(config, tables, model)
     say(f"{config.epochs} epochs of {len(tables['train'])} texts.")
-    stages = glue_training.label_stages(
+    stages = text_training.label_stages(
         job, model, config.epochs, config.learning_rate
     )
     train(
@@ -116,9 +117,7 @@ def read_model(config, tables):
     import tf_distill as td
 
     names = tables["train"].label_names
-    cls = glue_students.student_class(
-        config.model, td.models.BertTextClassifier
-    )
+    cls = students.student_class(config.model, td.models.BertTextClassifier)
     model = cls.from_preset(
         config.model, num_classes=len(names or [""]), label_names=names
     )

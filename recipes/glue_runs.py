@@ -1,14 +1,12 @@
 """A task of GLUE, or IMDb: what the recipes that train on one share.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file, text_training.py and run_folder.py along with the recipe that
+you copy.
 
-Letters in shapes: `N` rows, `C` classes.
+Letters in shapes: `N` rows.
 """
 
-import json
-import pathlib
-
-from run_folder import say
+from text_training import TextJob, some
 
 SCORED = "dev", "dev_matched", "dev_mismatched"
 
@@ -71,35 +69,26 @@ def read_imdb(data, label_names):
     import tf_distill as td
 
     table = td.data.read_imdb("train", data, label_names=label_names)
-    groups = td.data.group_near_duplicates(table.texts)
     # The same split whatever the seed.
-    parts = td.data.split_by_group(groups, (0.9, 0.1), 0, table.labels)
-    return dict(zip(("train", "dev"), map(table.take, parts), strict=True))
-
-
-def some(table, most):
-    """At most so many rows, drawn at random but always the same ones."""
-    import numpy as np
-
-    rows = np.random.default_rng(0).permutation(len(table))[:most]
-    return table.take(np.sort(rows))
+    train, dev = td.data.split_table(table, (0.9, 0.1), seed=0)
+    return {"train": train, "dev": dev}
 
 
 def label_names(teacher):
     """A teacher's classes in the order of its logits, from its files.
 
-    Read from JSON, so that a mistake is told before TensorFlow is loaded.
-
     Raises:
-        ValueError: there is no such folder.
+        ValueError: it is no fine-tuned teacher.
     """
-    file = pathlib.Path(teacher, "task.json")
-    if not file.exists():
+    from tf_distill.checkpoints import read_label_names
+
+    names = read_label_names(teacher)
+    if names is None:
         raise ValueError(
-            f"--teacher {teacher}: there is no task.json. Give the folder "
+            f"--teacher {teacher} is no fine-tuned classifier: give the folder "
             "`teacher` of a finished run of fine_tune_teacher.py."
         )
-    return json.loads(file.read_text())["config"].get("label_names")
+    return names
 
 
 def read_teacher(config):
@@ -123,7 +112,7 @@ def read_teacher(config):
     return teacher
 
 
-class Job:
+class Job(TextJob):
     """A task's text as batches, and the scores of models on it.
 
     Args:
@@ -133,44 +122,9 @@ class Job:
     """
 
     def __init__(self, config, tables, model):
-        positions = model.backbone.max_sequence_length
-        if config.max_length > positions:
-            raise ValueError(
-                f"--max-length {config.max_length}: the model reads "
-                f"{positions} tokens at most. Pass --max-length {positions}."
-            )
-        self.config = config
+        super().__init__(config, tables, model)
         self.task = find_task(config.task)
-        self.tables = tables
-        self.tokenizer = model.preprocessor.tokenizer
-        model.preprocessor.sequence_length = config.max_length
-        self.encoded = {s: self.encode(t) for s, t in tables.items()}
         self.scored = [split for split in SCORED if split in tables]
-        for split, table in tables.items():
-            say(f"{split}: {len(table)} rows of {table.path}")
-
-    def encode(self, table):
-        """A table's token ids."""
-        import tf_distill as td
-
-        length = self.config.max_length
-        return td.data.encode(table, self.tokenizer, max_length=length)
-
-    def batches(self, encoded, labels=None):
-        """Batches to train on, of other text than the task's if you like."""
-        import tf_distill as td
-
-        return td.data.BucketedBatches(
-            encoded,
-            labels,
-            batch_size=self.config.batch_size,
-            seed=self.config.seed,
-        )
-
-    @property
-    def train(self):
-        """Labelled batches of the task's training text."""
-        return self.batches(self.encoded["train"], self.tables["train"].labels)
 
     def unlabelled(self, path=None):
         """Batches of text without labels: of a file, or the training text.
@@ -203,44 +157,6 @@ class Job:
         cache.build(batches)
         return cache.over(batches)
 
-    def loss(self):
-        """The loss on labels."""
-        import keras
-
-        if self.task.is_regression:
-            return keras.losses.MeanSquaredError()
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    def predictor(self, model):
-        """A function of a split that returns what a model says, `(N,)`."""
-        import numpy as np
-        import tensorflow as tf
-
-        import tf_distill as td
-
-        # Keras' own `predict` would compile with XLA, anew for every length.
-        token_ids = tf.TensorSpec([None, None], "int32")
-        signature = dict.fromkeys(model.input, token_ids)
-        call = tf.function(
-            lambda inputs: model(inputs, training=False),
-            input_signature=[signature],
-        )
-
-        def predict(split):
-            data = td.data.BucketedBatches(
-                self.encoded[split], batch_size=64, shuffle=False
-            )
-            logits = [
-                call({name: batch[name] for name in signature}).numpy()
-                for (batch,) in (data[i] for i in range(len(data)))
-            ]
-            logits = data.restore(np.concatenate(logits))
-            if self.task.is_regression:
-                return logits[:, 0].astype("float64")
-            return logits.argmax(-1)
-
-        return predict
-
     def scores(self, predict, split=None):
         """A model's scores on dev, of MNLI on its matched half."""
         import tf_distill as td
@@ -252,11 +168,6 @@ class Job:
         return td.metrics.glue_scores(
             self.task.name, table.labels, found, label_names=table.label_names
         )
-
-    def dev_scores(self, model):
-        """A function without arguments that returns a model's dev scores."""
-        predict = self.predictor(model)
-        return lambda: self.scores(predict)
 
     @property
     def main_score(self):

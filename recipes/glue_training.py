@@ -1,56 +1,11 @@
 """Training and scores on GLUE: what the recipes of its tasks have in common.
 
-Copy this file, glue_runs.py and run_folder.py along with the recipe that you
-copy.
+Copy this file, glue_runs.py, text_training.py and run_folder.py along with the
+recipe that you copy.
 """
 
-from run_folder import (
-    callbacks,
-    conclude,
-    model_row,
-    save_model,
-    say,
-    train,
-)
-
-
-def label_stages(job, model, epochs, learning_rate):
-    """Fine-tuning on the labels alone, as one stage."""
-    from tf_distill.methods.distillation_stage import adamw, num_steps
-
-    def build():
-        model.compile(
-            adamw(learning_rate)(num_steps(job.train, epochs)),
-            loss=job.loss(),
-            metrics=[],
-            jit_compile=False,
-        )
-        return model
-
-    return [stage(job, "labels", build, job.train, epochs, model)]
-
-
-def stage(job, name, build, data, epochs, model):
-    """A stage that scores the model on dev after every epoch."""
-    import tf_distill as td
-
-    score = job.dev_scores(model)
-    shown = callbacks(job.config.run, name, score)
-    return td.Stage(name, build, data, epochs, callbacks=shown)
-
-
-def total_steps(stages):
-    """Steps of all stages, for a control of as many."""
-    steps = 0
-    for one in stages:
-        one.data.start_at(0, 0)
-        steps += one.epochs * len(one.data)
-    return steps
-
-
-def control_epochs(job, stages):
-    """Epochs on labels of as many steps, or up to an epoch more."""
-    return -(-total_steps(stages) // len(job.train))
+from run_folder import conclude, model_row, save_model, say, train
+from text_training import control_epochs, label_stages
 
 
 def score_and_conclude(job, models, settings, card):

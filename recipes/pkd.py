@@ -29,8 +29,8 @@ import dataclasses
 import pathlib
 
 import glue_runs
-import glue_students
 import glue_training
+import students
 from run_folder import (
     begin,
     callbacks,
@@ -124,7 +124,7 @@ def work(config, tables, settings):
         )
 
     def build():
-        return glue_students.build_student(config, before, blocks=range)
+        return students.build_student(config, before, blocks=range)
 
     student = build()
     shown = callbacks(config.run, "patient", job.dev_scores(student))

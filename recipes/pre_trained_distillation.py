@@ -34,8 +34,8 @@ import dataclasses
 import pathlib
 
 import glue_runs
-import glue_students
 import glue_training
+import students
 from run_folder import (
     begin,
     callbacks,
@@ -114,7 +114,7 @@ def work(config, tables, settings):
     job = glue_runs.Job(config, tables, teacher)
 
     def build():
-        return glue_students.build_student(config, teacher)
+        return students.build_student(config, teacher)
 
     student = build()
     score = job.dev_scores(student)

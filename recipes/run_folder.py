@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import pathlib
+import shutil
 import sys
 
 
@@ -25,13 +26,34 @@ def command_line(main, config_class):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel("ERROR")  # retracing is expected
     try:
-        main(tyro.cli(config_class))
+        config = tyro.cli(config_class)
+        check_numbers(config)
+        main(config)
     except (ValueError, OSError) as mistake:
         raise SystemExit(f"error: {mistake}") from None
     except KeyboardInterrupt:
         raise SystemExit(
             "Interrupted. Run the same command again to go on."
         ) from None
+
+
+def check_numbers(config):
+    """Refuses sizes and learning rates of nothing, and what is below 0.
+
+    Raises:
+        ValueError: names the option.
+    """
+    above = ("batch_size", "max_length", "rows", "learning_rate")
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value is None or not field.name.endswith((*above, "epochs", "seed")):
+            continue
+        positive = field.name.endswith(above)
+        if not (value > 0 if positive else value >= 0):
+            raise ValueError(
+                f"--{field.name.replace('_', '-')} {value}: expected "
+                f"{'more than 0' if positive else '0 or more'}."
+            )
 
 
 def identity(config, recipe, *, but=("run", "control", "cache")):
@@ -65,7 +87,8 @@ def identity(config, recipe, *, but=("run", "control", "cache")):
 def digest(path):
     """SHA-256 of a file, or of the files in a model's folder."""
     path = pathlib.Path(path)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    # A preset has its tokenizer in folders of its own.
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
     total = hashlib.sha256()
     for file in files:
         if file.is_file():
@@ -84,13 +107,15 @@ def run_folder(run, settings):
         settings: `identity`'s.
 
     Raises:
-        ValueError: it is in use, of another configuration, or cannot be
-            written to. A new folder is removed again if a mistake is found
-            before anything was trained.
+        ValueError: it is in use, of another configuration, holds other files,
+            or cannot be written to. A new folder is removed again if a mistake
+            is found before anything was made.
     """
     import fcntl
 
     run = pathlib.Path(run)
+    new, written = not run.exists(), run / "config.json"
+    _check_same(written, settings)  # before anything is put into it
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock = open(run / ".lock", "w")
@@ -107,21 +132,62 @@ def run_folder(run, settings):
                 f"the run folder {run} is in use by another process. Wait for "
                 "it, or choose another with --run."
             ) from None
-        written = run / "config.json"
-        if written.exists():
-            other = json.loads(written.read_text())
-            names = [*settings, *(set(other) - set(settings))]
-            names = [n for n in names if settings.get(n) != other.get(n)]
-            if names:
-                raise ValueError(
-                    f"{written} was made with another {', '.join(names)}. "
-                    f"Choose another folder with --run, or delete {run}."
-                )
-        else:
+        if not written.exists():
             partial = run / ".config.json.partial"
             partial.write_text(json.dumps(settings, indent=2) + "\n")
             partial.replace(written)
-        yield
+        try:
+            yield
+        except (ValueError, OSError):
+            if new and not _holds_work(run):
+                shutil.rmtree(run)  # nothing in it but the mistake
+            raise
+
+
+def _check_same(written, settings):
+    """Refuses a folder of other settings, or none of a run's.
+
+    Args:
+        written: path of its config.json.
+        settings: `identity`'s.
+    """
+    from tf_distill.checkpoints.json_file import read_json
+
+    run = written.parent
+    other = read_json(written) if written.exists() else None
+    if other is None and not (run.is_dir() and _holds_work(run)):
+        return
+    if other is None or "recipe" not in other:  # a model's, perhaps
+        raise ValueError(
+            f"{run} is no run folder of a recipe, but holds files. Choose "
+            "another with --run, which need not exist."
+        )
+    names = [*settings, *(set(other) - set(settings))]
+    names = [n for n in names if settings.get(n) != other.get(n)]
+    if names:
+        raise ValueError(
+            f"{written} was made with another {', '.join(names)}. Choose "
+            f"another folder with --run, or delete {run}."
+        )
+
+
+def _holds_work(run):
+    """Whether a folder has more than what a run begins with."""
+    begins_with = {".lock", ".config.json.partial", "config.json"}
+    begins_with |= {"precision.txt", "stages"}
+    names = {path.name for path in run.iterdir()}
+    return not names <= begins_with or any(run.glob("stages/*/*/*.npz"))
+
+
+def precision(run):
+    """The dtype policy that is faster here; measured once a run."""
+    import tf_distill as td
+
+    record = pathlib.Path(run, "precision.txt")
+    if not record.exists():
+        fast = td.benchmark.has_fast_bfloat16()
+        record.write_text("mixed_bfloat16" if fast else "float32")
+    return record.read_text()
 
 
 def say(text):
@@ -255,9 +321,9 @@ def conclude(run, config, rows, *, score, card):
 
     run = pathlib.Path(run)
     config = {
+        "length_of_flops": 128,
         **config,
         "command": " ".join(["python", *sys.argv]),
-        "length_of_flops": 128,
         "machine": td.benchmark.describe_machine(),
     }
     write_log(run)

@@ -31,8 +31,8 @@ import dataclasses
 import pathlib
 
 import glue_runs
-import glue_students
 import glue_training
+import students
 from run_folder import (
     begin,
     callbacks,
@@ -116,7 +116,7 @@ def work(config, tables, settings):
     cls = td.models.TinyBertTextClassifier
 
     def build():
-        return glue_students.build_student(config, teacher, cls=cls)
+        return students.build_student(config, teacher, cls=cls)
 
     student = build()
     intermediate, prediction = td.methods.tiny_bert.task(

@@ -3,8 +3,8 @@ import tiny
 
 from tf_distill import export, models
 from tf_distill.benchmark import (
+    callable_of,
     keras_callable,
-    litert_callable,
     measure_latency,
     saved_model_callable,
 )
@@ -78,12 +78,17 @@ def test_ready_made_callables_give_the_same_prediction(tmp_path):
     expected = keras_callable(model, batch=2, length=5)()
     assert expected.shape == (2, 2)
     for other in [
-        saved_model_callable(version, batch=2, length=5),
-        litert_callable(lite, batch=2, length=5, threads=1),
+        callable_of(version, batch=2, length=5),
+        callable_of(str(lite), batch=2, length=5, threads=1),
     ]:
         assert other()["logits"] == pytest.approx(expected, abs=1e-5)
     from_text = saved_model_callable(version, texts=["day", "", "night"])
     assert from_text()["logits"].shape == (3, 2)
+
+
+def test_what_is_not_there_is_not_timed(tmp_path):
+    with pytest.raises(ValueError, match=r"gone\.tflite is not there"):
+        callable_of(tmp_path / "gone.tflite")
 
 
 def test_a_predictor_takes_inputs_of_any_shape():

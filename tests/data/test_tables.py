@@ -161,6 +161,19 @@ def test_take(tmp_path):
     assert len(taken) == 2
 
 
+def test_texts_of_two_tables(tmp_path):
+    one = write(tmp_path, "a.csv", "a,b,label\nu,x,0\nv,y,1\n")
+    two = write(tmp_path, "b.tsv", "b\ta\nz\tw\n")
+    pairs = read_table(one, "a", second_text="b", label="label")
+    both = pairs.with_texts_of(read_table(two, "a", second_text="b"))
+    assert both.texts == ["u", "v", "w"]
+    assert both.second_texts == ["x", "y", "z"]
+    assert both.labels is None and both.path == f"{one} and {two}"
+    assert pairs.texts == ["u", "v"]
+    with pytest.raises(ValueError, match=r"a\.csv and .*b\.tsv: one has pairs"):
+        pairs.with_texts_of(read_table(two, "a"))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

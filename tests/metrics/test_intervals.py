@@ -98,3 +98,12 @@ def test_shapes_that_do_not_fit(first, second):
         paired_interval(
             fast_accuracy, LABELS[:10], np.zeros(first), np.zeros(second)
         )
+
+
+def test_an_interval_of_nothing():
+    rows = np.zeros(10, int)
+    for options in ({"level": 95}, {"level": 0}, {"resamples": 0}):
+        with pytest.raises(ValueError, match="level between 0 and 1"):
+            paired_interval(fast_accuracy, rows, rows, rows, **options)
+    with pytest.raises(ValueError, match="0 labels"):
+        paired_interval(fast_accuracy, rows[:0], rows[:0], rows[:0])

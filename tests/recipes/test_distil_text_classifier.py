@@ -1,19 +1,21 @@
 import csv
 import fcntl
-import importlib.util
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import glue_recipes_data as tiny_glue
 import keras
 import keras_hub
 import numpy as np
 import pytest
+import tyro
 
 import tf_distill as td
 
@@ -36,7 +38,7 @@ def run(folder, *arguments, **environment):
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3000,
     )
 
 
@@ -118,12 +120,14 @@ def finished(tmp_path_factory, teacher):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    weights = folder / "run" / "student.weights.h5"
-    while killed.poll() is None and not weights.exists():
+    stage = folder / "run/stages/student/01-distillation"
+    third = "epoch-00000[3-9]-*.npz"
+    while killed.poll() is None and not any(stage.glob(third)):
         time.sleep(0.1)
     assert killed.poll() is None, "it ended before it could be killed"
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    assert not (stage / "finished.npz").exists()
     assert not (folder / "run" / "results.json").exists()
     assert not (folder / "saved_models").exists()
     done = run(folder, *arguments)
@@ -138,7 +142,9 @@ def read_results(folder):
 
 def test_it_goes_on_where_it_was_killed(finished):
     _, _, output = finished
-    assert "student: trained already." in output
+    # Within the student's training, not at its beginning or end.
+    first = re.search("distillation: goes on in epoch ([0-9]+)", output)
+    assert first and 4 <= int(first[1]) <= 12
     assert "control: 12 epochs of 144 texts." in output
     assert output.splitlines()[-1] == "run/results.json"
 
@@ -202,10 +208,12 @@ def test_what_is_in_the_run_folder(finished):
         content = (folder / "run" / picture).read_bytes()
         assert content.startswith(b"\x89PNG")
     assert "| student |" in (folder / "run" / "README.md").read_text()
+    with open(folder / "run" / "log.csv") as file:
+        log = list(csv.DictReader(file))
     for name in ("student", "control"):
-        with open(folder / "run" / f"{name}.csv") as file:
-            log = list(csv.DictReader(file))
-        assert len(log) == 12 and 0 <= float(log[-1]["val_macro_f1"]) <= 1
+        epochs = [row for row in log if row["model"] == name]
+        assert [row["epoch"] for row in epochs] == [*map(str, range(1, 13))]
+        assert 0 <= float(epochs[-1]["val_macro_f1"]) <= 1
         assert any((folder / "run" / "tensorboard" / name).rglob("events*"))
 
 
@@ -265,7 +273,7 @@ def test_pairs_with_a_score_and_more_text(tmp_path):
     assert "2 attention heads and the teacher 4" in done.stdout
     config, rows = read_results(tmp_path)
     assert config["scored_on"] == "dev" and config["fine_tuned_teacher"]
-    assert config["rows"] == {"train": 72, "dev": 8, "unlabelled": 80}
+    assert config["rows"] == {"train": 72, "dev": 8, "student": 152}
     assert "student: 1 epochs of 152 texts." in done.stdout
     assert list(rows) == [
         *("teacher", "student", "SavedModel", "LiteRT", "LiteRT int8")
@@ -293,6 +301,26 @@ def no_tensorflow(tmp_path_factory):
     return str(folder)
 
 
+@pytest.fixture
+def before_work(recipe, tmp_path, monkeypatch):
+    """A function of arguments: what is said of them before any work begins."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recipe, "work", None)
+
+    def mistake(arguments):
+        config = tyro.cli(recipe.Config, args=arguments)
+        with pytest.raises((ValueError, OSError)) as caught:
+            recipe.main(config)
+        return str(caught.value)
+
+    return mistake
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return tiny_glue.recipe("distil_text_classifier")
+
+
 def assert_refused(done, *parts):
     assert done.returncode != 0
     assert done.stderr.startswith("error: "), done.stderr[-3000:]
@@ -315,6 +343,7 @@ BAD_FILES = {
     "empty label": (GOOD + b"the cat,\n", ["line 4", "'label'", "is empty"]),
     "empty text": (GOOD + b" ,up\n", ["line 4", "'text'", "is empty"]),
     "not UTF-8": (GOOD + b"caf\xe9,up\n", ["line 4", "0xe9", "UTF-8"]),
+    "scores": (b"text,label\na,0.5\nb,1\n", ["line 2", "regression"]),
     "one class": (b"text,label\na,up\nb,up\n", ["['up']", "at least 2"]),
     "other classes": (GOOD + b"a,sideways\n", ["sideways", "['up', 'down']"]),
     "no rows": (b"text,label\n", ["no rows"]),
@@ -322,12 +351,21 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("fault", BAD_FILES)
-def test_a_bad_training_file(tmp_path, teacher, no_tensorflow, fault):
+def test_a_bad_training_file(tmp_path, teacher, before_work, fault):
     content, parts = BAD_FILES[fault]
     (tmp_path / "train.csv").write_bytes(content)
+    mistake = before_work(["--teacher", str(teacher), "--train", "train.csv"])
+    for part in ("train.csv", *parts):
+        assert part in mistake
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_a_mistake_on_the_command_line(tmp_path, teacher, no_tensorflow):
+    """Told at once, without a traceback."""
+    (tmp_path / "train.csv").write_bytes(BAD_FILES["empty label"][0])
     arguments = ["--teacher", teacher, "--train", "train.csv"]
     done = run(tmp_path, *arguments, PYTHONPATH=no_tensorflow)
-    assert_refused(done, "train.csv", *parts)
+    assert_refused(done, "train.csv, line 4", "is empty")
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 
@@ -335,7 +373,10 @@ BAD_ARGUMENTS = {
     "no such file": (["--dev", "nowhere.csv"], ["nowhere.csv", "no such file"]),
     "unknown label": (["--test", "other.csv"], ["other.csv, line 2", "'odd'"]),
     "pairs in .txt": (
-        ["--second-text", "label", "--unlabelled", "more.txt"],
+        [
+            *("--train", "pairs.csv", "--dev", "pairs.csv"),
+            *("--second-text", "more", "--unlabelled", "more.txt"),
+        ],
         ["more.txt", ".tsv"],
     ),
     "scores of classes": (
@@ -348,15 +389,20 @@ BAD_ARGUMENTS = {
     "a name with a slash": (["--name", "a/b"], ["--name a/b"]),
     "a file for a folder": (["--saved-models", "more.txt"], ["more.txt"]),
     "a file for a run": (["--run", "more.txt"], ["more.txt", "--run"]),
+    "somebody's folder for a run": (["--run", "three"], ["three", "--run"]),
+    "only copies": (["--unlabelled", "copy.txt"], ["copy.txt", "leave out"]),
     "too few rows to split": ([], ["Give more text"]),
 }
 
 
 @pytest.mark.parametrize("fault", BAD_ARGUMENTS)
-def test_a_bad_argument(tmp_path, teacher, no_tensorflow, fault):
+def test_a_bad_argument(tmp_path, teacher, before_work, fault):
     (tmp_path / "train.csv").write_bytes(GOOD)
     (tmp_path / "other.csv").write_bytes(b"text,label\nso good,odd\n")
     (tmp_path / "more.txt").write_bytes(b"so very good\n")
+    (tmp_path / "copy.txt").write_bytes(b"SO GOOD!\n")
+    pairs = b"text,more,label\nso,good,up\nso,bad,down\n"
+    (tmp_path / "pairs.csv").write_bytes(pairs)
     for name in ("encoder", "three", "empty"):
         (tmp_path / name).mkdir()
     config = {"architectures": ["BertModel"], "model_type": "bert"}
@@ -366,26 +412,16 @@ def test_a_bad_argument(tmp_path, teacher, no_tensorflow, fault):
     (tmp_path / "three" / "config.json").write_text(json.dumps(config))
     before = sorted(tmp_path.rglob("*"))
     more, parts = BAD_ARGUMENTS[fault]
-    arguments = ["--teacher", teacher, "--train", "train.csv", *more]
+    arguments = ["--teacher", str(teacher), "--train", "train.csv", *more]
     if fault != "too few rows to split" and "--dev" not in more:
         arguments += ["--dev", "train.csv"]
-    done = run(tmp_path, *arguments, PYTHONPATH=no_tensorflow)
-    assert_refused(done, *parts)
+    mistake = before_work(arguments)
+    for part in parts:
+        assert part in mistake
     assert sorted(tmp_path.rglob("*")) == before
 
 
 # --- In this process ----------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    name = "distil_text_classifier"
-    spec = importlib.util.spec_from_file_location(name, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[name]
 
 
 @pytest.fixture
@@ -408,7 +444,7 @@ def config(recipe, teacher, tmp_path):
     [
         ({"max_length": 25}, "--max-length 25.*Pass --max-length 24"),
         ({"student": "tinybert_4l_312d"}, "Did you mean 'tiny_bert_4l_312d'"),
-        ({"student": "tiny_bert_4l_312d"}, "4 layers, of --teacher .*'s 2"),
+        ({"student": "tiny_bert_4l_312d"}, "4 layers, of --teacher's 2"),
         ({"teacher": "bert_tiny_2l_128d"}, "architecture and has no weights"),
     ],
 )
@@ -436,42 +472,24 @@ def heads(recipe, tmp_path, names, **changes):
     task = {"num_classes": len(names), "label_names": names}
     (folder / "task.json").write_text(json.dumps({"config": task}))
     config = recipe.Config(str(folder), Path("train.csv"), **changes)
-    return recipe.match_head(config, ("down", "up"))
+    return recipe.teachers.match_head(config, ("down", "up"))
 
 
 def test_whose_order_the_labels_have(recipe, tmp_path):
-    own = heads(recipe, tmp_path, ["up", "down"])
-    assert own["label_names"] == ("up", "down")
-    assert not own["fine_tune"] and not own["order_assumed"]
+    own = heads(recipe, tmp_path, ["UP", "Down"])
+    assert own.label_names == ("up", "down")
+    assert not own.fine_tune and not own.order_assumed
     generic = heads(recipe, tmp_path, ["LABEL_0", "LABEL_1"])
-    assert generic["label_names"] == ("down", "up")
-    assert generic["order_assumed"] and not generic["new_head"]
+    assert generic.label_names == ("down", "up")
+    assert generic.order_assumed and not generic.new
     with pytest.raises(ValueError, match=r"'down', 'up'.*'good', 'bad'"):
         heads(recipe, tmp_path, ["good", "bad"])
     with pytest.raises(ValueError, match="2 classes.*3 outputs"):
         heads(recipe, tmp_path, ["LABEL_0", "LABEL_1", "LABEL_2"])
     new = heads(recipe, tmp_path, ["good", "bad"], fine_tune_teacher=True)
-    assert new["new_head"] and new["label_names"] == ("down", "up")
+    assert new.new and new.label_names == ("down", "up")
     again = heads(recipe, tmp_path, ["up", "down"], fine_tune_teacher=True)
-    assert again["fine_tune"] and not again["new_head"]
-
-
-def test_scores_of_several_labels(recipe):
-    logits = np.array([[2.0, -1.0], [-3.0, 0.5], [1.0, 1.0], [-1.0, -1.0]])
-    predictions = recipe.decided("multilabel", logits)
-    assert predictions.tolist() == [[1, 0], [0, 1], [1, 1], [0, 0]]
-    labels = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], "float32")
-    scores = recipe.scored("multilabel", labels, predictions)
-    # First class: 2 of 3 found, none wrongly, 4/5; second: 1 of 1, 1 wrong.
-    assert scores["accuracy"] == 0.5
-    assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
-
-
-def test_a_constant_goes_with_nothing(recipe):
-    labels = np.array([1.0, 2.0, 4.0])
-    assert recipe.scored("regression", labels, 0 * labels) == {"pearson": 0.0}
-    perfect = recipe.scored("regression", labels, 3 - 2 * labels)
-    assert perfect["pearson"] == pytest.approx(-1)
+    assert again.fine_tune and not again.new
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def test_distil_bert(place, kind, cls):
     heads = [x.layers[-1].get_weights() for x in (before, after)]
     assert any((a != b).any() for a, b in zip(*heads, strict=True))
     # A task's recipe finds the class that fits.
-    students = tiny_glue.recipe("glue_students")
+    students = tiny_glue.recipe("students")
     found = students.student_class(
         str(run / "student"), td.models.BertTextClassifier
     )

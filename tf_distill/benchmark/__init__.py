@@ -11,6 +11,7 @@ from tf_distill.benchmark.flops import count_flops, count_parameters
 from tf_distill.benchmark.latency import Latency, measure_latency
 from tf_distill.benchmark.machine import describe_machine, has_fast_bfloat16
 from tf_distill.benchmark.predictions import (
+    callable_of,
     keras_callable,
     litert_callable,
     saved_model_callable,
@@ -18,6 +19,7 @@ from tf_distill.benchmark.predictions import (
 
 __all__ = [
     "Latency",
+    "callable_of",
     "count_flops",
     "count_parameters",
     "describe_machine",

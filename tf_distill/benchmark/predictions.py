@@ -7,6 +7,37 @@ reads no segments, is not handed to it.
 Letters: B batch, T tokens.
 """
 
+import pathlib
+
+
+def callable_of(model, batch=1, length=128, threads=None):
+    """A forward pass of a model, or of an export of it.
+
+    Args:
+        model: a Keras text model, the path of a SavedModel's version folder,
+            or that of a .tflite file.
+        batch: B.
+        length: T, all of them tokens.
+        threads: int, of LiteRT; None for its choice.
+
+    Returns:
+        Function without arguments.
+
+    Raises:
+        ValueError: there is nothing at the path.
+    """
+    if not isinstance(model, (str, pathlib.Path)):
+        return keras_callable(model, batch, length)
+    path = pathlib.Path(model)
+    if path.is_dir():
+        return saved_model_callable(str(path), batch, length)
+    if not path.exists():
+        raise ValueError(
+            f"{path} is not there: give a Keras model, a version folder, for "
+            "example saved_models/tiny_bert/1, or a .tflite file."
+        )
+    return litert_callable(path, batch, length, threads)
+
 
 def keras_callable(model, batch=1, length=128):
     """A forward pass of a Keras model as one compiled graph.

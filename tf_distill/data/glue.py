@@ -4,7 +4,6 @@ Letters in shapes: `N` rows.
 """
 
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
@@ -13,6 +12,7 @@ from tf_distill.data.class_order import order_classes
 from tf_distill.data.datasets import dataset_rows
 from tf_distill.data.glue_tasks import glue_task
 from tf_distill.data.rows import read_tsv
+from tf_distill.data.shard_file import write_whole
 from tf_distill.data.tables import table_of_rows
 
 
@@ -112,9 +112,7 @@ def write_glue_submission(folder, task, split, table, predictions):
     path = pathlib.Path(folder, task.submissions[split])
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{index}\t{cell}\n" for index, cell in enumerate(cells)]
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text("index\tprediction\n" + "".join(lines))
-    os.replace(partial, path)
+    write_whole(path, ("index\tprediction\n" + "".join(lines)).encode())
     return path
 
 

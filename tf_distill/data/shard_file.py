@@ -85,8 +85,8 @@ def write_whole(path, data):
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{path} could not be written: {error.strerror}. The shards before "
-            "it are whole: make room and run again",
+            f"{path} could not be written: {error.strerror}. What was written "
+            "before it is whole: make room and run again",
         ) from error
     finally:
         with contextlib.suppress(OSError):

@@ -50,6 +50,26 @@ class Table:
             labels=None if self.labels is None else self.labels[indices],
         )
 
+    def with_texts_of(self, other):
+        """Returns a `Table` of both one's texts, without labels.
+
+        Raises:
+            ValueError: one has pairs, the other has not.
+        """
+        pairs = [t.second_texts for t in (self, other)]
+        if (pairs[0] is None) is not (pairs[1] is None):
+            raise ValueError(
+                f"{self.path} and {other.path}: one has pairs of texts, the "
+                "other single ones. Name the second text's column for both."
+            )
+        return Table(
+            texts=self.texts + other.texts,
+            second_texts=None if pairs[0] is None else pairs[0] + pairs[1],
+            labels=None,
+            label_names=None,
+            path=f"{self.path} and {other.path}",
+        )
+
 
 def read_table(
     path,

@@ -28,7 +28,8 @@ def paired_interval(
         `(difference, low, high)`.
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not fit, there are no rows or draws, or
+            `level` is no share.
 
     Example:
         >>> from tf_distill.metrics import accuracy, paired_interval
@@ -43,6 +44,12 @@ def paired_interval(
             f"{first.shape} and {second.shape} predictions do not fit "
             f"{labels.shape[0]} labels: give (N,) or (seeds, N) of the same "
             "rows for both."
+        )
+    if not (len(labels) and resamples >= 1 and 0 < level < 1):
+        raise ValueError(
+            f"{len(labels)} labels, resamples={resamples}, level={level}: "
+            "expected at least one of the first two, and a level between 0 "
+            "and 1, such as 0.95."
         )
 
     def difference(rows, seeds):

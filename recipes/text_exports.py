@@ -1,0 +1,167 @@
+"""A text classifier's exports: written, scored in new processes and timed.
+
+Copy this file and run_folder.py along with the recipe that you copy.
+"""
+
+import functools
+import os
+import pathlib
+import re
+
+from run_folder import model_row, save_model, say
+
+VERSION = "exported_version.txt"  # the SavedModel's, in the run folder
+
+
+def check_place(saved_models, name):
+    """Raises, before hours of training, where an export could not go."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(
+            f"--name {name}: expected letters, digits, '.', '_' and '-', as it "
+            "becomes a folder."
+        )
+    folder = pathlib.Path(saved_models, name).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(
+            f"{folder} is not a folder that can be written to. Choose another "
+            "with --saved-models or --name."
+        )
+
+
+def published(run):
+    """The SavedModel's version folder, None if there is none (any more)."""
+    record = pathlib.Path(run, VERSION)
+    if record.exists() and pathlib.Path(record.read_text()).is_dir():
+        return pathlib.Path(record.read_text())
+    return None
+
+
+class Exporter:
+    """Exports a student and scores each export in a process of its own.
+
+    Args:
+        run: the run folder; `student/` and the .tflite files go there.
+        saved_models: folder of the SavedModel, of which it becomes a version.
+        job: `TextJob`.
+        split: what to score on.
+        student: a text classifier in float32.
+    """
+
+    def __init__(self, run, saved_models, job, split, student):
+        self.run = run
+        self.saved_models = saved_models
+        self.student = student
+        self.encoded = job.encoded[split]
+        self.expected = job.logits(student)(split)
+        table = job.tables[split]
+        self.pairs = table.second_texts is not None
+        self.texts = table.texts
+        if self.pairs:
+            pairs = zip(table.texts, table.second_texts, strict=True)
+            self.texts = list(pairs)
+        self.logits = {}  # of each export, by its name
+
+    def export(self):
+        """Writes every format; returns their paths by name.
+
+        A version that does not compute what the student does is not
+        published.
+        """
+        import tf_distill as td
+
+        save_model(self.student, self.run / "student")
+        version = published(self.run)  # by an earlier attempt
+        check = functools.partial(self.check, "SavedModel")
+        if version is not None:
+            check(version)
+        else:
+            version = td.export.saved_model(
+                self.student, self.saved_models, pairs=self.pairs, check=check
+            )
+            (self.run / VERSION).write_text(str(version))
+        paths = {"SavedModel": version}
+        for name, suffix, quantization in (
+            ("LiteRT", ".tflite", None),
+            ("LiteRT int8", ".int8.tflite", "int8_dynamic"),
+        ):
+            paths[name] = td.export.litert(
+                self.student,
+                self.run / f"student{suffix}",
+                quantization=quantization,
+            )
+            self.check(name, paths[name])
+        return paths
+
+    def check(self, name, path):
+        """Scores an export; raises if it is not the student."""
+        import tf_distill as td
+
+        task, raw = self.student.task, name == "SavedModel"
+        outputs = td.export.score_in_new_process(
+            path, self.texts if raw else None, self.encoded
+        )
+        if "int8" not in name:  # quantized: its score says how far off it is
+            differences = td.export.check_outputs(
+                outputs, self.expected, task, 1e-4 if raw else 1e-3
+            )
+            for key, difference in differences.items():
+                say(f"{name}, {key}: within {difference:.0e} of Keras.")
+        kind = "score" if task == "regression" else "logits"
+        self.logits[name] = outputs[f"{'text' if raw else 'tokens'}_{kind}"]
+
+
+def time_all(models, length, rounds):
+    """Latencies at batch 1, all in turn, on all cores.
+
+    Args:
+        models: dict of Keras models and paths of exports, by name.
+        length: int, tokens of the text.
+        rounds: int.
+
+    Returns:
+        dict of ms by name.
+    """
+    import tf_distill as td
+
+    say(f"Timing one text of {length} tokens, all models in turn.")
+    cores = td.benchmark.describe_machine()["cores"]
+    callables = {
+        name: td.benchmark.callable_of(model, 1, length, cores)
+        for name, model in models.items()
+    }
+    times = td.benchmark.measure_latency(callables, rounds)
+    return {name: time.median for name, time in times.items()}
+
+
+def table_rows(models, exports, scores, latencies, length):
+    """A row for each model and export, beside the first one's scores.
+
+    Args:
+        models: dict of float32 models by role: teacher, student, control.
+        exports: dict of paths by name, of the student.
+        scores: dict of each one's scores, the teacher's first.
+        latencies: dict of ms.
+        length: int, tokens of a text, for the FLOPs.
+
+    Returns:
+        list of dicts.
+    """
+    from tf_distill.benchmark.parity import size_of
+
+    rows = []
+    for name, found in scores.items():
+        role, model = name, models.get(name)
+        if name in exports:
+            role, model = "export", models["student"]
+        row = model_row(name, role, model, length)
+        if name in exports:
+            row["bytes"] = size_of(exports[name])
+        best = rows[0] if rows else found
+        kept = {  # of nothing, or of less, there is no share
+            f"retained_{key}": value / best[key] if best[key] > 0 else None
+            for key, value in found.items()
+        }
+        rows.append({**row, **found, **kept, "latency_ms": latencies[name]})
+    return rows
