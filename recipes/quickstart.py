@@ -19,7 +19,7 @@ exported as SavedModel and LiteRT, reloaded in new processes and scored there.
         -r recipes/quickstart-requirements.txt
     python recipes/quickstart.py          # sized for 10 minutes on two cores
     python recipes/quickstart.py --full   # all tweets; see docs/results.md
-    python recipes/quickstart.py --smoke  # three minutes, for a first look
+    python recipes/quickstart.py --smoke  # two minutes, for a first look
 
 Run the same command again to go on after an interruption: models that are
 trained already are read back from the run folder.
@@ -62,6 +62,7 @@ class Size:
     """How much is done; the defaults are those of `--full`."""
 
     name: str
+    tweets: int | None = None  # of the file's first, all splits together
     train_rows: int | None = None
     dev_rows: int | None = None
     test_rows: int | None = None
@@ -73,12 +74,25 @@ class Size:
     half_learning_rate: float = 1e-4
     thin_learning_rate: float = 3e-4
     latency_rounds: int = 50
+    run_eagerly: bool = False  # a few steps are over before a graph is traced
 
 
 SIZES = {
     "full": Size("full"),
-    "default": Size("default", 1500, 500, 2000),
-    "smoke": Size("smoke", 192, 64, 64, 32, 1, 1, 1, latency_rounds=3),
+    "default": Size("default", None, 1500, 500, 2000),
+    "smoke": Size(
+        "smoke",
+        1000,
+        96,
+        32,
+        64,
+        32,
+        1,
+        1,
+        1,
+        latency_rounds=3,
+        run_eagerly=True,
+    ),
 }
 
 
@@ -168,7 +182,11 @@ def work(config, size, run):
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
         # By default Keras compiles with XLA, anew for every length.
         model.compile(
-            optimizer, loss=loss, metrics=[accuracy], jit_compile=False
+            optimizer,
+            loss=loss,
+            metrics=[accuracy],
+            jit_compile=False,
+            run_eagerly=size.run_eagerly,
         )
         partial = run / f"{name}.partial.csv"
         history = model.fit(
@@ -190,7 +208,8 @@ def work(config, size, run):
                 f"Lower its learning rate, now {learning_rate}."
             )
         partial.replace(run / f"{name}.csv")
-        student.compile()  # forgets its optimizer, which would be saved too
+        # Forgets its optimizer, which would be saved too.
+        student.compile(run_eagerly=size.run_eagerly)
         unfinished = run / f"{name}.partial.weights.h5"
         student.save_weights(unfinished)
         unfinished.replace(weights)
@@ -422,6 +441,7 @@ def tweets(size):
         label="sentiment",
         encoding_errors="replace",  # the corpus was decoded wrongly once
     )
+    table = table.take(np.arange(len(table))[: size.tweets])
     groups = td.data.group_near_duplicates(table.texts)
     # Links and user names as TweetEval has them (Barbieri et al. 2020); after
     # the grouping, which they would mislead.
