@@ -74,17 +74,19 @@ def encoder_block(
         (None, hidden_dim), dtype=compute_dtype, name="hidden_states"
     )
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
-    context = DotProductAttention(
-        num_heads, dropout=dropout, dtype=dtype, name="attention"
-    )(
-        dense(hidden_dim, "query")(inputs),
-        dense(hidden_dim, "key")(inputs),
-        dense(hidden_dim, "value")(inputs),
-        padding_mask=padding_mask,
-    )
-    x = dense(hidden_dim, "attention_output")(context)
-    attended = add_and_norm(x, inputs, "attention_output")
-    x = dense(intermediate_dim, "intermediate", activation)(attended)
-    x = dense(hidden_dim, "output")(x)
-    outputs = add_and_norm(x, attended, "output")
+    # Else the paths of one block's variables would be those of the next one's.
+    with keras.name_scope(name or "encoder_block"):
+        context = DotProductAttention(
+            num_heads, dropout=dropout, dtype=dtype, name="attention"
+        )(
+            dense(hidden_dim, "query")(inputs),
+            dense(hidden_dim, "key")(inputs),
+            dense(hidden_dim, "value")(inputs),
+            padding_mask=padding_mask,
+        )
+        x = dense(hidden_dim, "attention_output")(context)
+        attended = add_and_norm(x, inputs, "attention_output")
+        x = dense(intermediate_dim, "intermediate", activation)(attended)
+        x = dense(hidden_dim, "output")(x)
+        outputs = add_and_norm(x, attended, "output")
     return keras.Model([inputs, padding_mask], outputs, name=name)

@@ -95,36 +95,42 @@ def mobile_bert_block(
         (None, hidden_dim), dtype=compute_dtype, name="hidden_states"
     )
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
-    x = norm(dense(hidden_states, bottleneck_dim, "bottleneck"), "bottleneck")
-    queried = valued = hidden_states
-    if attention_input == "bottleneck":
-        queried = valued = x
-    elif attention_input == "shared_bottleneck":
-        queried = dense(hidden_states, bottleneck_dim, "key_query_bottleneck")
-        queried = norm(queried, "key_query_bottleneck")
-    context = DotProductAttention(
-        num_heads,
-        attention_dropout,
-        mask_value,
-        mask_rule,
-        dtype=dtype,
-        name="attention",
-    )(
-        dense(queried, bottleneck_dim, "query"),
-        dense(queried, bottleneck_dim, "key"),
-        dense(valued, bottleneck_dim, "value"),
-        padding_mask=padding_mask,
-    )
-    context = dense(context, bottleneck_dim, "attention_output")
-    x = add_and_norm(context, x, "attention_output")
-    for index in range(num_feed_forward):
-        network = f"feed_forward_{index}"
-        inner = dense(x, intermediate_dim, f"{network}_inner", activation)
-        inner = dense(inner, bottleneck_dim, f"{network}_output")
-        x = add_and_norm(inner, x, f"{network}_output")
-    x = dense(x, hidden_dim, "output")
-    x = keras.layers.Dropout(dropout, dtype=dtype, name="output_dropout")(x)
-    outputs = add_and_norm(x, hidden_states, "output")
+    # Else the paths of one block's variables would be those of the next one's.
+    with keras.name_scope(name or "mobile_bert_block"):
+        x = norm(
+            dense(hidden_states, bottleneck_dim, "bottleneck"), "bottleneck"
+        )
+        queried = valued = hidden_states
+        if attention_input == "bottleneck":
+            queried = valued = x
+        elif attention_input == "shared_bottleneck":
+            queried = dense(
+                hidden_states, bottleneck_dim, "key_query_bottleneck"
+            )
+            queried = norm(queried, "key_query_bottleneck")
+        context = DotProductAttention(
+            num_heads,
+            attention_dropout,
+            mask_value,
+            mask_rule,
+            dtype=dtype,
+            name="attention",
+        )(
+            dense(queried, bottleneck_dim, "query"),
+            dense(queried, bottleneck_dim, "key"),
+            dense(valued, bottleneck_dim, "value"),
+            padding_mask=padding_mask,
+        )
+        context = dense(context, bottleneck_dim, "attention_output")
+        x = add_and_norm(context, x, "attention_output")
+        for index in range(num_feed_forward):
+            network = f"feed_forward_{index}"
+            inner = dense(x, intermediate_dim, f"{network}_inner", activation)
+            inner = dense(inner, bottleneck_dim, f"{network}_output")
+            x = add_and_norm(inner, x, f"{network}_output")
+        x = dense(x, hidden_dim, "output")
+        x = keras.layers.Dropout(dropout, dtype=dtype, name="output_dropout")(x)
+        outputs = add_and_norm(x, hidden_states, "output")
     return keras.Model([hidden_states, padding_mask], outputs, name=name)
 
 
