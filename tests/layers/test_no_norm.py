@@ -1,8 +1,10 @@
 import keras
 import numpy as np
+import pytest
 import tiny
 
-from tf_distill.layers import NoNorm
+from tf_distill.layers import NoNorm, TrigramEmbedding
+from tf_distill.models.masked_lm_head import TokensAt
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
 
@@ -49,3 +51,12 @@ def test_round_trip_through_a_file(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(X), model(X))
+
+
+@pytest.mark.parametrize("cls", [NoNorm, TrigramEmbedding, TokensAt])
+def test_a_config_where_the_dtype_is_a_policy(cls):
+    # As in a model that was read from a file: Keras itself makes up a config
+    # of strings and numbers only.
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    again = cls.from_config(cls(dtype=policy, name="mine").get_config())
+    assert (again.dtype_policy, again.name) == (policy, "mine")

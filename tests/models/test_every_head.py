@@ -273,3 +273,15 @@ def test_embeddings_wider_than_the_hidden_states():
     backbone = heads.BACKBONES["MobileBert"](embedding_dim=9)
     with pytest.raises(ValueError, match="`embedding_dim` that is at most"):
         models.MobileBertMaskedLM(backbone)
+
+
+def test_a_copy_has_one_table_too():
+    ours = heads.shared("MobileBertMaskedLM")
+    # Keras copies layer by layer: the copy would score words by another table
+    # than it reads them by.
+    with pytest.raises(NotImplementedError, match="copy the whole task"):
+        keras.models.clone_model(ours)
+    again = type(ours).from_config(ours.get_config())
+    again.set_weights(ours.get_weights())
+    inputs = heads.batch(ours)
+    np.testing.assert_array_equal(again(inputs), ours(inputs))

@@ -39,3 +39,8 @@ class NoNorm(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        # Keras makes no config up where `dtype` is a policy, as it is in a
+        # model that was read from a file.
+        return super().get_config()

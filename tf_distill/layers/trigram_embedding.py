@@ -41,3 +41,8 @@ class TrigramEmbedding(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 3 * input_shape[-1])
+
+    def get_config(self):
+        # Keras makes no config up where `dtype` is a policy, as it is in a
+        # model that was read from a file.
+        return super().get_config()

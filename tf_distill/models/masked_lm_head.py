@@ -49,6 +49,7 @@ def masked_lm_logits(
     )(x)
 
 
+@keras.saving.register_keras_serializable(package="tf_distill")
 class TokensAt(keras.layers.Layer):
     """Picks tokens of each row by position.
 
@@ -72,6 +73,11 @@ class TokensAt(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape, positions_shape):
         return (*positions_shape, x_shape[-1])
+
+    def get_config(self):
+        # Keras makes no config up where `dtype` is a policy, as it is in a
+        # model that was read from a file.
+        return super().get_config()
 
 
 class TiedLogits(keras.layers.Layer):
@@ -128,3 +134,13 @@ class TiedLogits(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape):
         return (*x_shape[:-1], self.token_embedding.input_dim)
+
+    def get_config(self):
+        # Any config would bring a table of its own, equal to the encoder's
+        # until one of the two is trained.
+        raise NotImplementedError(
+            "The words of a masked LM are scored by its encoder's embeddings, "
+            "so that this layer cannot be copied or saved by itself, nor by "
+            "`keras.models.clone_model`: copy the whole task, "
+            "`type(task).from_config(task.get_config())`, and set its weights."
+        )
