@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tiny
 
-from tf_distill.checkpoints import assign, variable_at
+from tf_distill.checkpoints import assign, tensors_of, variable_at
 from tf_distill.checkpoints.bert import hugging_face_names
 
 QUERY = "encoder.layer.1.attention.self.query.weight"
@@ -75,3 +75,16 @@ def test_half_precision_is_read_into_float32():
         model, {"w": value}, [("a/kernel", "w", True)], source="half precision"
     )
     np.testing.assert_array_equal(dense.kernel, value.T.astype("float32"))
+
+
+def test_what_is_quantized_is_neither_written_nor_read_into():
+    inputs = keras.Input((4,))
+    dense = keras.layers.Dense(3, use_bias=False, name="a")
+    model = keras.Model(inputs, dense(inputs), name="mine")
+    names = [("a/kernel", "w", True)]
+    dense.quantize("int8")
+    message = "a/kernel of 'mine' is int8.*before it is quantized"
+    with pytest.raises(ValueError, match=message):
+        tensors_of(model, names)
+    with pytest.raises(ValueError, match=message):
+        assign(model, {"w": np.ones((3, 4))}, names, source="test")

@@ -11,7 +11,7 @@ def variable_at(model, path):
         path: layer names joined by `/`, then the variable's attribute.
 
     Raises:
-        ValueError: there is no such layer or variable.
+        ValueError: there is no such layer or variable, or it is quantized.
 
     Example:
         >>> import keras
@@ -28,6 +28,12 @@ def variable_at(model, path):
     variable = getattr(layer, attribute, None)
     if variable is None:
         raise ValueError(f"{layer.name!r} has no variable {attribute!r}.")
+    if "int" in str(variable.dtype):
+        raise ValueError(
+            f"{path} of {model.name!r} is {variable.dtype}, as `quantize` "
+            "leaves it, and no checkpoint has such weights: read into the "
+            "model, or write it, before it is quantized."
+        )
     return variable
 
 
