@@ -25,6 +25,8 @@ CONFIG = {
         ),
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05; .* 1e-12"),
         ({"hidden_act": "silu"}, "activation 'silu' is not one of gelu"),
+        ({"is_decoder": True}, "is_decoder is true: it is a decoder"),
+        ({"add_cross_attention": True}, "add_cross_attention is true"),
     ],
 )
 def test_another_computation_is_refused(change, message):

@@ -81,13 +81,16 @@ def test_truncated_weights(tmp_path):
         BertBackbone.from_preset(tmp_path)
 
 
-def test_pickled_weights_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin"]
+)
+def test_pickled_weights_are_refused(tmp_path, name):
     folders.write(tmp_path, {})
-    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.safetensors").rename(tmp_path / name)
     with pytest.raises(ValueError, match="refused") as error:
         BertBackbone.from_preset(tmp_path)
     line = str(error.value)
-    assert f'm.save_pretrained("{tmp_path}")' in line
+    assert f's, t = "{tmp_path}", "{tmp_path}"' in line
     # What it says to run must at least be Python.
     compile(line.split("python -c '")[1].removesuffix("'"), "line", "exec")
 

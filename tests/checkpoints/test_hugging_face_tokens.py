@@ -1,12 +1,15 @@
 """Token ids against those of the `tokenizers` package."""
 
+import json
 import string
 import unicodedata
 
 import folders
 import pytest
+import tiny
 import tokenizers
 
+from tf_distill.checkpoints import HuggingFaceFolder
 from tf_distill.data import encode
 from tf_distill.models import BertTextClassifier
 
@@ -101,3 +104,43 @@ def test_what_still_differs(tmp_path, text, our_words, their_words):
     ours, theirs = _load(tmp_path, True, None)
     assert [VOCABULARY[i] for i in ours([text])[0]] == our_words
     assert [VOCABULARY[i] for i in _theirs(theirs, [text])[0]] == their_words
+
+
+def write_tokenizer_config(folder, **settings):
+    folders.write(folder, {})
+    file = folder / "tokenizer_config.json"
+    file.write_text(json.dumps(settings))
+    return HuggingFaceFolder(folder)
+
+
+@pytest.mark.parametrize("name", ["BertTokenizerFast", "TokenizersBackend"])
+def test_tokenizers_that_are_bert_s(tmp_path, name):
+    folder = write_tokenizer_config(tmp_path, tokenizer_class=name)
+    assert folder.vocabulary() == tiny.WORDS
+
+
+def test_another_tokenizer_of_word_pieces(tmp_path):
+    # Its vocab.txt has BERT's special words, and would be read as if BERT's.
+    folder = write_tokenizer_config(
+        tmp_path, tokenizer_class="BertJapaneseTokenizer"
+    )
+    with pytest.raises(ValueError, match="Japanese.* `preprocessor=None`"):
+        folder.vocabulary()
+
+
+def test_words_beside_the_vocabulary(tmp_path):
+    folder = write_tokenizer_config(tmp_path)
+    words = [{"id": 2, "content": "[CLS]"}, {"id": 20, "content": "[PERSON]"}]
+    (tmp_path / "tokenizer.json").write_text(
+        json.dumps({"added_tokens": words})
+    )
+    (tmp_path / "added_tokens.json").write_text('{"[PLACE]": 21, "cat": 7}')
+    with pytest.warns(UserWarning, match=r"\(\[PERSON\], \[PLACE\]\)"):
+        assert folder.vocabulary() == tiny.WORDS
+
+
+def test_chinese_characters_that_stay_together(tmp_path):
+    folder = write_tokenizer_config(tmp_path)
+    assert folder.split_on_cjk()
+    folder = write_tokenizer_config(tmp_path, tokenize_chinese_chars=False)
+    assert not folder.split_on_cjk()

@@ -15,7 +15,7 @@ from tf_distill.checkpoints.keras_hub_layers import (
     keras_hub_layer_tensors,
     keras_hub_sizes,
 )
-from tf_distill.checkpoints.settings import fraction, size
+from tf_distill.checkpoints.settings import flag, fraction, size
 
 _BLOCK = (
     ("query", "attention.self.query"),
@@ -53,6 +53,12 @@ def hugging_face_arguments(config):
             f"The checkpoint has {positions!r} position embeddings; this "
             "encoder has 'absolute' ones."
         )
+    for name in ("is_decoder", "add_cross_attention"):
+        if flag(config, name, False):
+            raise ValueError(
+                f"The checkpoint's {name} is true: it is a decoder, whose "
+                "tokens do not see those after them; this is an encoder."
+            )
     check_epsilon(config)
     return {
         "vocabulary_size": size(config, "vocab_size"),

@@ -5,8 +5,8 @@ import re
 
 from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
 from tf_distill.checkpoints.json_file import read_json
+from tf_distill.checkpoints.read_tokenizer import read_words
 from tf_distill.checkpoints.settings import choice, flag
-from tf_distill.checkpoints.tokenizer_files import read_words
 
 # What Google's code assumes where `bert_config.json` says nothing: not what
 # Hugging Face's does.

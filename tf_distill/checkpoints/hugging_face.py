@@ -3,24 +3,26 @@
 import pathlib
 
 from tf_distill.checkpoints.json_file import read_json
+from tf_distill.checkpoints.read_tokenizer import (
+    check_tokenizer_class,
+    read_normalization,
+    read_words,
+    warn_of_added_words,
+)
 from tf_distill.checkpoints.safetensors_files import (
     read_safetensors,
     read_shards,
 )
-from tf_distill.checkpoints.tokenizer_files import (
-    SPECIAL_WORDS,
-    read_normalization,
-    read_words,
-)
+from tf_distill.checkpoints.tokenizer_files import SPECIAL_WORDS
 
-_FILES = (
-    "config.json",
+# Of both formats, Hugging Face's and Keras'.
+_FILES = [
+    "*.json",
     "*.safetensors",
-    "model.safetensors.index.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
     "vocab.txt",
-)
+    "*.weights.h5",
+    "assets/*",
+]
 
 
 class HuggingFaceFolder:
@@ -32,7 +34,7 @@ class HuggingFaceFolder:
 
     Args:
         preset: a folder, or an `hf://user/model` handle, which is downloaded
-            to Hugging Face's cache.
+            to Hugging Face's cache: all but what would be left unread.
 
     Raises:
         ValueError: the folder lacks a file that is needed, or holds pickled
@@ -47,11 +49,13 @@ class HuggingFaceFolder:
     """
 
     def __init__(self, preset):
+        self._repository = None
         if str(preset).startswith("hf://"):
             import huggingface_hub
 
+            self._repository = str(preset).removeprefix("hf://")
             preset = huggingface_hub.snapshot_download(
-                str(preset).removeprefix("hf://"), allow_patterns=_FILES
+                self._repository, allow_patterns=_FILES
             )
         self.path = self.words_folder = pathlib.Path(preset)
         self.config_file = self.path / "config.json"
@@ -98,7 +102,12 @@ class HuggingFaceFolder:
         return tensors
 
     def vocabulary(self):
-        """The word pieces, in order of their ids."""
+        """The word pieces, in order of their ids.
+
+        Raises:
+            ValueError: they are not BERT's, or another tokenizer's than BERT's.
+        """
+        check_tokenizer_class(self.words_folder)
         file, words = read_words(self.words_folder)
         missing = sorted(set(SPECIAL_WORDS.values()) - set(words))
         if missing:
@@ -112,6 +121,7 @@ class HuggingFaceFolder:
                 f"{file} has {len(words)} words, but {self.config_file} has "
                 f"vocab_size {rows}: they do not belong together."
             )
+        warn_of_added_words(self.words_folder, words)
         return words
 
     def lowercase(self):
@@ -132,6 +142,12 @@ class HuggingFaceFolder:
         name = "strip_accents"
         strip = read_normalization(self.path, name, name, None)
         return self.lowercase() if strip is None else strip
+
+    def split_on_cjk(self):
+        """Whether each Chinese character is a word of its own."""
+        return read_normalization(
+            self.path, "tokenize_chinese_chars", "handle_chinese_chars", True
+        )
 
     def has_head(self, head):
         """Whether the weights are, as the config says, a task's.
@@ -174,16 +190,24 @@ class HuggingFaceFolder:
         return names[0]
 
     def _no_safetensors(self, name):
-        if (self.path / "pytorch_model.bin").exists():
-            # By its own class: AutoModel would leave a head behind.
-            model = self._class_name()
-            # It is to be run: a config could say anything.
-            model = model if model.isidentifier() else "AutoModel"
-            return (
-                f"{self.path} has pickled weights only (pytorch_model.bin), "
-                "which can run any code when read and are refused. Convert "
-                "them once, where you trust them: python -c 'from transformers "
-                f"import {model}; m = {model}.from_pretrained("
-                f'"{self.path}"); m.save_pretrained("{self.path}")\''
-            )
-        return f"{self.path} has no {name}."
+        source = target = str(self.path)
+        if self._repository:
+            # Pickles are not downloaded, so that there is nothing to look for.
+            source, target = self._repository, self._repository.split("/")[-1]
+            found = f"hf://{source} has no {name}; if it has pickled weights"
+        elif any(self.path.glob("pytorch_model*.bin")):
+            found = f"{self.path} has pickled weights only"
+        else:
+            return f"{self.path} has no {name}."
+        # By its own class: AutoModel would leave a head behind.
+        model = self._class_name()
+        # It is to be run: a config could say anything.
+        model = model if model.isidentifier() else "AutoModel"
+        return (
+            f"{found} (pytorch_model.bin), these can run any code when read "
+            "and are refused. Convert them once, where you trust them, and "
+            f"name the folder {target}: python -c 'from transformers import "
+            f'AutoTokenizer as T, {model} as M; s, t = "{source}", '
+            f'"{target}"; T.from_pretrained(s).save_pretrained(t); '
+            "M.from_pretrained(s).save_pretrained(t)'"
+        )

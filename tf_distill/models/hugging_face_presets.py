@@ -173,6 +173,7 @@ def _preprocessor(cls, folder, backbone):
         folder.vocabulary(),
         lowercase=folder.lowercase(),
         strip_accents=folder.strip_accents(),
+        split_on_cjk=folder.split_on_cjk(),
     )
     return cls.preprocessor_cls(
         tokenizer, sequence_length=backbone.max_sequence_length

@@ -23,7 +23,7 @@ from tf_distill.models.preset_checks import (
 
 def load_backbone(cls, preset, load_weights=True, **kwargs):
     """What `Encoder.from_preset` does; see there."""
-    kind = _kind(cls, preset)
+    kind, preset = _kind(cls, preset)
     check_known(cls, kwargs)
     if kind == "architecture":
         check_architecture(cls, preset, load_weights)
@@ -43,7 +43,7 @@ def load_backbone(cls, preset, load_weights=True, **kwargs):
 
 def load_task(cls, preset, load_weights=True, **kwargs):
     """What `from_preset` of the tasks does; see `TextClassifier`'s."""
-    kind = _kind(cls.backbone_cls, preset)
+    kind, preset = _kind(cls.backbone_cls, preset)
     # What both have, such as a dropout, is the head's.
     signature = inspect.signature(cls.__init__)
     head_names = [*signature.parameters, "name"]
@@ -70,28 +70,35 @@ def load_task(cls, preset, load_weights=True, **kwargs):
 
 
 def _kind(cls, preset):
-    """`architecture`, `keras`, `keras_hub` or `hugging_face`."""
-    preset = str(preset)
-    if preset.startswith("hf://") or is_google_checkpoint(preset):
-        return "hugging_face"
+    """`architecture`, `keras`, `keras_hub` or `hugging_face`; and the preset.
+
+    What a handle of Keras' or KerasHub's format was downloaded to stands in
+    its place.
+    """
+    if is_google_checkpoint(preset):
+        return "hugging_face", preset
+    remote = str(preset).startswith("hf://")
     folder = pathlib.Path(preset)
-    if folder.is_dir():
-        if not (folder / "config.json").exists():
-            raise ValueError(
-                f"The folder {preset} has no config.json: it is neither a "
-                "Keras preset nor a Hugging Face model; nor has it a "
-                "bert_config.json, as Google's checkpoints have."
-            )
-        name = HuggingFaceFolder(folder).config.get("registered_name")
+    if folder.is_dir() and not (folder / "config.json").exists():
+        raise ValueError(
+            f"The folder {preset} has no config.json: it is neither a "
+            "Keras preset nor a Hugging Face model; nor has it a "
+            "bert_config.json, as Google's checkpoints have."
+        )
+    if remote or folder.is_dir():
+        found = HuggingFaceFolder(preset)
+        name = found.config.get("registered_name")
         if name is None:
-            return "hugging_face"
-        return "keras_hub" if name.startswith("keras_hub>") else "keras"
+            return "hugging_face", preset
+        theirs = str(name).startswith("keras_hub>")
+        return "keras_hub" if theirs else "keras", found.path
+    preset = str(preset)
     theirs = cls.keras_hub_cls.presets if cls.keras_hub_cls else {}
     if preset in theirs or "://" in preset:
-        return "keras_hub"
+        return "keras_hub", preset
     if "/" in preset:
         raise ValueError(f"There is no folder {preset}.")
-    return "architecture"
+    return "architecture", preset
 
 
 def _saved_head(cls, preset):
