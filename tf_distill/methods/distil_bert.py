@@ -22,7 +22,7 @@ from tf_distill.methods.distillation_stage import (
     label_losses,
 )
 from tf_distill.methods.tiny_bert import prediction_loss
-from tf_distill.models.tap_points import tap_points
+from tf_distill.models.tap_points import encoder_tap_points
 
 
 def pre_training(
@@ -76,7 +76,9 @@ def pre_training(
 
     Reference: section 2 and 3.
     """
-    ours, theirs = (len(tap_points(x).blocks) for x in (student, teacher))
+    ours, theirs = (
+        len(encoder_tap_points(model).blocks) for model in (student, teacher)
+    )
     blocks = evenly_spaced(ours, theirs)
 
     def matches():

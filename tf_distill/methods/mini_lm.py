@@ -7,7 +7,7 @@ Reference: Wang et al. 2020, https://arxiv.org/abs/2002.10957; Wang et al. 2021
 from tf_distill.distillation import LayerMatch
 from tf_distill.losses import AttentionKL, RelationKL
 from tf_distill.methods.distillation_stage import adamw, distillation_stage
-from tf_distill.models.tap_points import tap_points
+from tf_distill.models.tap_points import encoder_tap_points
 
 
 def version_1(student, teacher, data, **options):
@@ -24,7 +24,7 @@ def version_1(student, teacher, data, **options):
 
     Reference: MiniLM, section 3, eq. 4 to 7.
     """
-    heads = tap_points(teacher).attention[-1].num_heads
+    heads = encoder_tap_points(teacher, True).attention[-1].num_heads
     return _stages(
         student,
         teacher,
@@ -69,9 +69,9 @@ def _stages(
     make_optimizer=None,
     **stage,
 ):
-    last = len(tap_points(student).blocks) - 1
+    last = len(encoder_tap_points(student, True).blocks) - 1
     if teacher_block is None:
-        teacher_block = len(tap_points(teacher).blocks) - 1
+        teacher_block = len(encoder_tap_points(teacher, True).blocks) - 1
 
     def matches():
         return [

@@ -17,7 +17,7 @@ from tf_distill.methods.distillation_stage import (
     NOT_DECAYED,
     distillation_stage,
 )
-from tf_distill.models.tap_points import tap_points
+from tf_distill.models.tap_points import encoder_tap_points
 from tf_distill.optimizers import (
     Lamb,
     PhaseSchedule,
@@ -84,7 +84,7 @@ def pre_training(
             f"`schedule` is {schedule!r}, but must be one of "
             f"{', '.join(SCHEDULES)}."
         )
-    blocks = list(tap_points(student).blocks)
+    blocks = list(encoder_tap_points(student).blocks)
     make = make_optimizer or lamb
     begin = [lambda: copy_around_the_blocks(student, teacher)]
 

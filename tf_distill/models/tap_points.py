@@ -49,3 +49,31 @@ def tap_points(model):
             encoder.embeddings_dropout, tuple(encoder.transformer_layers)
         )
     return None
+
+
+def encoder_tap_points(model, attention=False):
+    """`tap_points` of a model that must have an encoder.
+
+    Args:
+        model: `keras.Model`.
+        attention: bool, whether its attention must be within reach, too.
+
+    Returns:
+        `TapPoints`.
+
+    Raises:
+        ValueError: it has no encoder of a known kind, or hides its attention.
+    """
+    points = tap_points(model)
+    if points is None:
+        raise ValueError(
+            f"{model.name!r} has no encoder of a known kind: give one of "
+            "tf_distill.models or keras_hub.models, or a task on it."
+        )
+    if attention and not points.attention:
+        raise ValueError(
+            f"{model.name!r} is a KerasHub encoder, which hides its attention: "
+            "save it (`save_to_preset`) and read it by `from_preset` of "
+            "tf_distill.models."
+        )
+    return points
