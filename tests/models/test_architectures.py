@@ -21,6 +21,7 @@ COUNTS = {
     "bert_3l_768d": 45_691_392,
     "bert_4l_768d": 52_779_264,
     "bert_6l_768d": 66_955_008,
+    "bert_4l_312d": 14_350_248,
     "distil_bert_4l_768d": 52_187_136,
     "distil_bert_6l_768d": 66_362_880,
     "tiny_bert_4l_312d": 14_350_248,
@@ -50,6 +51,33 @@ def test_parameters_are_the_papers(name, forgotten):
         cls = getattr(models, ARCHITECTURES[name].backbone)
         backbone = cls.from_preset(name, load_weights=False)
     assert backbone.count_params() == COUNTS[name]
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "arguments", "count"),
+    [
+        # Cased, and multilingual with its other 23 blocks.
+        ("Backbone", "distil_bert", {"vocabulary_size": 28996}, 65_190_912),
+        (
+            "Backbone",
+            "mobile_bert",
+            {"vocabulary_size": 119547, "num_layers": 1},
+            35_977_088 - 23 * 842_240,
+        ),
+        ("TextClassifier", "distil_bert", {"num_classes": 2}, 66_955_010),
+        ("QuestionAnswering", "distil_bert", {}, 66_362_880 + 1_538),
+    ],
+)
+def test_parameters_of_others(task, name, arguments, count, forgotten):
+    names = {
+        "distil_bert": ("DistilBert", "distil_bert_6l_768d"),
+        "mobile_bert": ("MobileBert", "mobile_bert_24l_512d"),
+    }
+    family, architecture = names[name]
+    cls = getattr(models, f"{family}{task}")
+    with keras.StatelessScope(initialize_variables=False):
+        found = cls.from_preset(architecture, load_weights=False, **arguments)
+    assert found.count_params() == count
 
 
 def test_overrides_replace_the_sizes():

@@ -35,6 +35,10 @@ _AS_TABLE_1 = (
     "published configuration has a bottleneck of their own for queries and "
     "keys, which is smaller."
 )
+_BY_PROJECTION = (
+    "14,492,976 with a projection of 312 to 768 in place of pooler and heads "
+    "would be 14.5M too."
+)
 
 PAPER_FIGURES = {
     "bert_tiny_2l_128d": PaperFigures("4.4", None, None, _TURC),
@@ -71,6 +75,7 @@ PAPER_FIGURES = {
         _TINY,
         "MobileBERT's table prints 66.5M, which no way of counting gives.",
     ),
+    "bert_4l_312d": PaperFigures("14.5", "1.2", 9.4, _TINY, _BY_PROJECTION),
     "distil_bert_4l_768d": PaperFigures("52.2", "7.6", 3.0, _TINY),
     "distil_bert_6l_768d": PaperFigures(
         "66",
@@ -85,8 +90,7 @@ PAPER_FIGURES = {
         "1.2",
         9.4,
         _TINY,
-        "14,492,976 with a projection of 312 to 768 in place of pooler and "
-        "heads would be 14.5M too.",
+        _BY_PROJECTION,
     ),
     "tiny_bert_6l_768d": PaperFigures("67.0", "11.3", 2.0, _TINY),
     "mini_lm_6l_384d": PaperFigures(

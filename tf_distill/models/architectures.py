@@ -75,6 +75,8 @@ ARCHITECTURES = {
     "bert_3l_768d": _bert(3, 768, 12, 3072, paper=_PKD),
     "bert_4l_768d": _bert(4, 768, 12, 3072, paper=_PKD),
     "bert_6l_768d": _bert(6, 768, 12, 3072, paper=_PKD),
+    # TinyBERT's BERT_TINY, pre-trained without a teacher.
+    "bert_4l_312d": _bert(4, 312, 12, 1200, paper=_JIAO),
     "distil_bert_4l_768d": _distil_bert(4, 768, 12, 3072),
     "distil_bert_6l_768d": _distil_bert(6, 768, 12, 3072),
     "tiny_bert_4l_312d": _bert(4, 312, 12, 1200, paper=_JIAO),
