@@ -2,17 +2,27 @@
 
 import keras
 import numpy as np
+import pytest
 
+# Also what `jit_compile` should be where a test makes many steps: JAX knows no
+# other graphs, and TensorFlow's without XLA are sooner traced than with it.
 IS_JAX = keras.config.backend() == "jax"
+
+needs_tensorflow = pytest.mark.skipif(
+    IS_JAX, reason="about a feature of TensorFlow, run on its own backend"
+)
 
 
 def value_and_gradient(function, x):
-    """A scalar function's value at an array, and its gradient."""
+    """A scalar function's value at an array, and its gradient.
+
+    On JAX compiled, as a step of training is there.
+    """
     x = np.asarray(x, "float32")
     if IS_JAX:
         import jax
 
-        value, gradient = jax.value_and_grad(function)(x)
+        value, gradient = jax.jit(jax.value_and_grad(function))(x)
     else:
         import tensorflow as tf
 

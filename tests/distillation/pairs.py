@@ -95,7 +95,7 @@ def by_hand(made, inputs):
         made.student, [s for s in signals if s[-1] not in "23"]
     )(inputs)
     theirs, ours = (
-        {name: x.numpy().astype("float64") for name, x in found.items()}
+        {name: np.asarray(x, "float64") for name, x in found.items()}
         for found in (theirs, ours)
     )
     kernels = [m.projections[0].kernel.numpy() for m in made.matches[:2]]

@@ -10,8 +10,8 @@ import weakref
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 import tiny
+from on_backend import needs_tensorflow
 
 import tf_distill as td
 from tf_distill.distillation.terms import Terms
@@ -90,7 +90,10 @@ class Exponential(keras.layers.Layer):
         return [ref for ref in self.given if ref() is not None]
 
 
+@needs_tensorflow  # JAX has no tape: it asks for a function's gradient
 def test_nothing_of_the_teacher_is_held_for_the_gradient():
+    import tensorflow as tf
+
     layer, held = Exponential(), []
     teacher = small(2, middle=layer)
 
@@ -114,6 +117,7 @@ def test_nothing_of_the_teacher_is_held_for_the_gradient():
     assert not layer.alive()
 
 
+@needs_tensorflow
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="no `resource` here")
 def test_peak_memory():
@@ -151,9 +155,12 @@ def test_early_stopping_without_labels():
 
 @pytest.fixture(scope="module")
 def scope():
+    import tensorflow as tf
+
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope
 
 
+@needs_tensorflow
 def test_what_is_built_outside_the_scope_is_refused(scope):
     outside = small(2, "outside")
     with scope():
@@ -168,6 +175,7 @@ def test_what_is_built_outside_the_scope_is_refused(scope):
     distiller(outside, small(4))
 
 
+@needs_tensorflow
 @pytest.mark.parametrize(
     "optimizer",
     [

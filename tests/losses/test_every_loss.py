@@ -102,9 +102,11 @@ def test_unchanged_by_more_padding(case, value):
 @every_loss
 def test_gradient_against_differences_and_none_from_padding(case):
     teacher, student = case.pair()
-    _, gradient = value_and_gradient(
+    value, gradient = value_and_gradient(
         lambda x: case.loss(teacher, x, where=WHERE), student
     )
+    expected = case.per_example(teacher, student, WHERE).mean()
+    np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
     assert np.isfinite(gradient).all()
     assert not gradient[2].any()  # the row that is all padding
     step = np.random.default_rng(1).normal(size=student.shape) * 1e-5

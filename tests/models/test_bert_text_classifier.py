@@ -6,6 +6,7 @@ import keras_hub
 import numpy as np
 import pytest
 import tiny
+from on_backend import IS_JAX
 
 from tf_distill.models import BertTextClassifier, TinyBertTextClassifier
 
@@ -177,7 +178,7 @@ def test_against_keras_hub_s_classifier(tmp_path):
 
 def test_its_own_compile_learns_classes():
     ours = tiny.classifier(num_classes=2)
-    ours.compile(optimizer=keras.optimizers.Adam(1e-2), jit_compile=False)
+    ours.compile(optimizer=keras.optimizers.Adam(1e-2), jit_compile=IS_JAX)
     inputs, labels = tiny.batch((3, 5, 2, 5)), np.array([0, 1, 0, 1])
     history = ours.fit(inputs, labels, epochs=30, verbose=0).history
     assert history["loss"][-1] < 0.1 < history["loss"][0]
