@@ -35,11 +35,11 @@ def teacher_fingerprint(model, name=None):
         >>> [name for name in one if one[name] != two[name]]
         ['teacher weights']
     """
-    arrays = [
+    arrays = (  # one at a time: all of them are a second teacher in memory
         ops.convert_to_numpy(weight)
         for weight in model.weights
         if "seed" not in weight.name  # dropout's: it moves as somebody trains
-    ]
+    )
     whose = f"teacher {name}" if name else "teacher"
     return {
         f"{whose} weights": hash_of(arrays),
@@ -48,7 +48,7 @@ def teacher_fingerprint(model, name=None):
 
 
 def hash_of(arrays):
-    """Of contents, shapes and dtypes; short, as people have to read it."""
+    """Of an iterable's contents, shapes and dtypes; short, to be read."""
     found = hashlib.sha256()
     for array in arrays:
         array = np.asarray(array, order="C")

@@ -10,7 +10,8 @@ from keras import ops
 
 from tf_distill.distillation.batch import Batch, needed, split_signals
 from tf_distill.distillation.compatibility import check_no_tokens
-from tf_distill.distillation.distribution import check_accumulation, check_scope
+from tf_distill.distillation.distribution import check_scope
+from tf_distill.distillation.match import check_matches
 from tf_distill.distillation.not_a_number import check_signals
 from tf_distill.distillation.side_by_side import side_by_side
 from tf_distill.distillation.student_model import Hidden, StudentModel
@@ -94,8 +95,7 @@ class Distiller(StudentModel):
         validate_teacher=True,
         name=None,
     ):
-        if not losses:
-            raise ValueError("`losses` is empty: there is nothing to distil.")
+        check_matches(losses)
         teachers = Teachers(teacher, teacher_inputs)
         teachers.check(student)
         for match in losses:
@@ -122,6 +122,16 @@ class Distiller(StudentModel):
         self._term_trackers = terms.trackers
 
     @property
+    def validate_teacher(self):
+        """Whether `evaluate` runs the teacher."""
+        return self._validate_teacher
+
+    @validate_teacher.setter
+    def validate_teacher(self, value):
+        self._validate_teacher = value
+        self.test_function = None  # which was traced for the other
+
+    @property
     def teacher(self):
         """The teacher, or a dict of several; not part of the state."""
         models = self._teachers.models
@@ -145,8 +155,7 @@ class Distiller(StudentModel):
         return ours
 
     def train_step(self, *args):
-        # TensorFlow passes (data,), JAX (state, data).
-        *state, data = args
+        *state, data = args  # (data,) on TensorFlow, (state, data) on JAX
         return super().train_step(*state, self._consult(data, *state))
 
     def test_step(self, *args):
@@ -155,8 +164,7 @@ class Distiller(StudentModel):
             data = self._consult(data, *state)
         else:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-            x, _ = split_signals(x, ())
-            data = (x, Batch(y, None), sample_weight)
+            data = (split_signals(x, ())[0], Batch(y, None), sample_weight)
         return super().test_step(*state, data)
 
     def _consult(self, data, state=None):
@@ -169,9 +177,8 @@ class Distiller(StudentModel):
         model = self._teacher_taps.value
         with contextlib.ExitStack() as stack:
             if state is not None:
-                values = zip(
-                    self.non_trainable_variables, state[1], strict=True
-                )
+                ours = self.non_trainable_variables
+                values = zip(ours, state[1], strict=True)
                 stack.enter_context(
                     keras.StatelessScope(state_mapping=list(values))
                 )
@@ -220,9 +227,8 @@ class Distiller(StudentModel):
         if not logs:
             raise ValueError(
                 "There is nothing to evaluate: `validate_teacher=False` leaves "
-                "the compiled loss and metrics, and there is none, or the data "
-                "has no labels for it. Compile with `metrics`, pass labels, or "
-                "leave `validate_teacher=True`."
+                "the compiled loss and metrics, and there is none, or no label "
+                "for it. Compile with `metrics`, pass labels, or leave True."
             )
         return logs
 
@@ -232,16 +238,11 @@ class Distiller(StudentModel):
             return _results(self.metrics, but=compiled)
         return super().get_metrics_result()
 
-    def compile(self, *args, **kwargs):
-        super().compile(*args, **kwargs)
-        check_accumulation(self)
-
     def summary(self, print_fn=print):
         """Prints a table of the student and the teachers, side by side."""
-        models = {"student": self.student}
-        for name, model in self._teachers.models.items():
-            models[name or "teacher"] = model
-        print_fn(side_by_side(models))
+        models = self._teachers.models.items()
+        teachers = {name or "teacher": model for name, model in models}
+        print_fn(side_by_side({"student": self.student, **teachers}))
 
 
 def _results(metrics, but):

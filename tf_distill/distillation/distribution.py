@@ -1,5 +1,7 @@
 """What cannot be distributed over several devices, told beforehand."""
 
+import contextlib
+
 
 def check_scope(model, parts):
     """Raises where a model is used with others of another strategy's scope.
@@ -26,6 +28,28 @@ def check_scope(model, parts):
                 "or load student, teacher and Distiller under the same "
                 "`with strategy.scope():`."
             )
+
+
+def build_optimizer(model):
+    """Makes the variables of a compiled model's optimizer, if it has not any.
+
+    Keras would make them within the first step, which TensorFlow then traces
+    a second time.
+
+    Args:
+        model: compiled `keras.Model`, with its weights.
+
+    Raises:
+        ValueError: see `check_accumulation`; an optimizer may choose parts only
+            now.
+    """
+    optimizer, strategy = model.optimizer, _strategy(model)
+    if optimizer is None:
+        return
+    if not optimizer.built and model.trainable_variables:
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            optimizer.build(model.trainable_variables)
+    check_accumulation(model)
 
 
 def check_accumulation(model):

@@ -59,7 +59,7 @@ class LogitStatistics:
         trackers = iter(self.trackers)
         for match in self._matches.values():
             ours, theirs = match.pairs[0]
-            where = match.positions(inputs)
+            where = match.positions(inputs, student)
             if len(student[ours].shape) < 3:
                 where = None
             for value in logit_statistics(student[ours], teacher[theirs]):

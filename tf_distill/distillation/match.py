@@ -55,6 +55,7 @@ class Match(keras.layers.Layer):
         # Signals come in the dtype that they have: under a mixed policy Keras
         # would cast float32 logits and scores to half precision first.
         super().__init__(name=name, autocast=False)
+        self.supports_masking = True  # else Keras warns of every mask
         self.loss = loss
         self.weight = weight
         self.projection = projection
@@ -95,13 +96,9 @@ class Match(keras.layers.Layer):
                         "keys and values."
                     )
                 shape = (*shape[:-1], teacher[theirs].shape[-1])
-            try:
-                self.loss.check(teacher[theirs], keras.KerasTensor(shape))
-            except ValueError as error:
-                raise ValueError(
-                    f"The match {self.name!r} cannot compare the student's "
-                    f"{ours!r} with the teacher's {theirs!r}: {error}"
-                ) from None
+            self._check_pair(
+                (ours, theirs), keras.KerasTensor(shape), teacher[theirs]
+            )
 
     def own(self, student, teacher):
         """Makes the match, checked, this Distiller's; builds its projections.
@@ -123,11 +120,14 @@ class Match(keras.layers.Layer):
             self.projections = made
         self.built = True
 
-    def positions(self, inputs):
+    def positions(self, inputs, student):
         """Which positions count, `(B, T)`, or None where all do.
 
         Args:
             inputs: of the batch, a dict of tensors or anything else.
+            student: dict of tensors by signal name. Where the batch has no
+                padding mask, Keras' own counts, which layers such as
+                `Embedding(mask_zero=True)` leave on them.
 
         Raises:
             ValueError: the batch lacks the input that was asked for.
@@ -136,7 +136,8 @@ class Match(keras.layers.Layer):
         if self.where in known:
             return inputs[self.where]
         if self.where == PADDING_MASK:
-            return None
+            signal = student[self.pairs[0][0]]
+            return None if len(signal.shape) < 3 else _keras_mask(signal)
         raise ValueError(
             f"The match {self.name!r} counts the positions that {self.where!r} "
             f"names, but the batch has the inputs {known}: add one, 1 where a "
@@ -150,6 +151,9 @@ class Match(keras.layers.Layer):
             for index, (ours, theirs) in enumerate(self.pairs)
         )
 
+    def compute_mask(self, inputs, previous_mask):
+        """None: of one value an example all count."""
+
     def _term(self, index, student, teacher, where):
         if self.projections:
             student = self.projections[index % len(self.projections)](student)
@@ -157,7 +161,18 @@ class Match(keras.layers.Layer):
             where = None  # one value an example already: nothing is padded
         if where is not None:
             self._check_positions(where.shape[1], student.shape[-2])
+        # A length that was not known before may be now; 1 would broadcast.
+        self._check_pair(self.pairs[index], student, teacher)
         return self.loss.per_example(teacher, student, where)
+
+    def _check_pair(self, names, student, teacher):
+        try:
+            self.loss.check(teacher, student)
+        except ValueError as error:
+            raise ValueError(
+                f"The match {self.name!r} cannot compare the student's "
+                f"{names[0]!r} with the teacher's {names[1]!r}: {error}"
+            ) from None
 
     def _check_positions(self, found, needed):
         if None not in (found, needed) and found != needed:
@@ -167,6 +182,46 @@ class Match(keras.layers.Layer):
                 "other positions than the tokens', such as masked words, a "
                 "mask of their own: `LogitMatch(..., where='mask_weights')`."
             )
+
+
+def check_matches(losses):
+    """Raises unless a Distiller's losses are matches, one at least.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not isinstance(losses, (list, tuple)):
+        raise ValueError(
+            "`losses` must be a list of matches, such as [LogitMatch(...)], "
+            f"not {losses!r}."
+        )
+    if not losses:
+        raise ValueError("`losses` is empty: there is nothing to distil.")
+    for match in losses:
+        if not isinstance(match, Match):
+            raise ValueError(
+                f"`losses` has {match!r}, which does not say what is compared: "
+                "put it into a match, such as `LogitMatch(SoftCrossEntropy())` "
+                "or `LayerMatch('hidden_states', HiddenMSE())`."
+            )
+
+
+class _KerasMask(keras.layers.Layer):
+    """The mask that Keras' layers left on a tensor, `(B, T)`, or None."""
+
+    def __init__(self):
+        super().__init__(autocast=False)
+        self.supports_masking = True
+
+    def call(self, x, mask=None):
+        # Keras gives it to a layer that has the argument; it has no function.
+        return mask
+
+    def compute_mask(self, inputs, previous_mask):
+        """None: a mask has none."""
+
+
+_keras_mask = _KerasMask()
 
 
 def _check_loss(loss, name):

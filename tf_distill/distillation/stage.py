@@ -1,5 +1,6 @@
 """One step of a training that has several."""
 
+import inspect
 import re
 
 import keras
@@ -48,6 +49,13 @@ class Stage:
             raise ValueError(
                 f"Stage {name!r} got {', '.join(refused)}, which are set by "
                 "`run_stages` from `data` and `epochs`: leave them out."
+            )
+        known = inspect.signature(keras.Model.fit).parameters
+        unknown = [key for key in fit if key not in known]
+        if unknown:
+            raise ValueError(
+                f"Stage {name!r} got {', '.join(unknown)}, which `fit` does "
+                f"not take; it takes {', '.join(list(known)[1:])}."
             )
         self.name = name
         self.build = build

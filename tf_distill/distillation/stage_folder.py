@@ -22,9 +22,17 @@ class StageFolder:
     Args:
         path: `pathlib.Path`; made if it is missing.
         keep: int, how many of the newest checkpoints to keep.
+
+    Raises:
+        ValueError: none is to be kept.
     """
 
     def __init__(self, path, keep):
+        if keep < 1:
+            raise ValueError(
+                f"`keep` is {keep}, but a run goes on from the newest "
+                "checkpoint: keep 1 at least."
+            )
         self.path = path
         self.keep = keep
         self.settings = {}

@@ -11,7 +11,7 @@ def settings_of(model, data, **others):
 
     Args:
         model: built and compiled `keras.Model`; of a `Distiller`, its matches
-            are described too.
+            and teachers are described too.
         data: what it is trained on. If it has `settings`, a dict, these count;
             otherwise its type and number of batches.
         **others: further values; a dict counts by its items.
@@ -30,6 +30,7 @@ def settings_of(model, data, **others):
         (3, 'mse', 0.5)
     """
     trained = {id(v) for v in model.trainable_variables}
+    teachers = getattr(model, "_teachers", None)
     described = {
         **others,
         "data": _data_settings(data),
@@ -44,6 +45,7 @@ def settings_of(model, data, **others):
             }
             for match in getattr(model, "matches", ())
         },
+        **(teachers.fingerprint if teachers else {}),
         "variables": [
             f"{_without_numbers(v.path)} {tuple(v.shape)}"
             + (" trained" if id(v) in trained else "")

@@ -11,6 +11,7 @@ import zlib
 
 import keras
 
+from tf_distill.distillation.distribution import build_optimizer
 from tf_distill.distillation.progress import Progress
 from tf_distill.distillation.stage_folder import StageFolder
 from tf_distill.distillation.stage_recorder import StageRecorder, best_epoch
@@ -195,8 +196,7 @@ def _built(stage):
             f"The model of stage {stage.name!r} has no weights yet: call it on "
             "a batch, or make it a functional model, in its `build`."
         )
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     return model
 
 

@@ -7,6 +7,11 @@ import keras
 from keras import tree
 
 from tf_distill.distillation.batch import needed
+from tf_distill.distillation.compiled_metrics import metrics_of
+from tf_distill.distillation.distribution import (
+    build_optimizer,
+    check_accumulation,
+)
 
 # Whether the student is to return its inner tensors: during a training or
 # test step, not when somebody else calls it. A context variable, as replicas
@@ -55,6 +60,33 @@ class StudentModel(keras.Model):
     def test_step(self, *args):
         with _taps_returned():
             return super().test_step(*args)
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
+        # Keras keeps what an earlier call gave and this one leaves out, so
+        # that a loss on labels would stay.
+        self.loss = self._compile_loss = self._compile_metrics = None
+        super().compile(
+            optimizer,
+            loss,
+            loss_weights,
+            metrics_of(metrics),
+            metrics_of(weighted_metrics),
+            **kwargs,
+        )
+        check_accumulation(self)
+
+    def make_train_function(self, force=False):
+        # As late as can be: what is trainable may change after `compile`.
+        build_optimizer(self)
+        return super().make_train_function(force)
 
     def fit(self, *args, **kwargs):
         for callback in tree.flatten(kwargs.get("callbacks")):

@@ -72,8 +72,9 @@ def check_functional(model):
     """
     if not hasattr(model, "_run_through_graph"):
         raise ValueError(
-            f"{model.name!r} is a {type(model).__name__}, whose inner tensors "
-            "cannot be reached: build it as a functional `keras.Model`."
+            f"{getattr(model, 'name', model)!r} is a {type(model).__name__}, "
+            "whose inner tensors cannot be reached: build it as a functional "
+            "`keras.Model`."
         )
 
 

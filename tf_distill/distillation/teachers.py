@@ -3,6 +3,7 @@
 import keras
 from keras import tree
 
+from tf_distill.distillation.cache_fingerprint import teacher_fingerprint
 from tf_distill.distillation.compatibility import check_vocabularies
 from tf_distill.distillation.not_a_number import check_weights
 from tf_distill.distillation.tapped import OUTPUT, check_functional, tapped
@@ -71,6 +72,16 @@ class Teachers:
     def variables(self):
         """Of all teachers."""
         return [v for model in self.models.values() for v in model.variables]
+
+    @property
+    def fingerprint(self):
+        """What tells their weights, layers and inputs from others', a dict."""
+        found = {}
+        for name, model in self.models.items():
+            whose = f"teacher {name}" if name else "teacher"
+            found |= teacher_fingerprint(model, name)
+            found[f"{whose} inputs"] = self.prefixes[name]
+        return found
 
     def check(self, student):
         """Raises where a teacher cannot teach a student at all.

@@ -38,7 +38,7 @@ class Terms:
                 f"Two `losses` have one name: {names}. Give them a `name`."
             )
         self._matches = list(matches)
-        self._mean = _ExampleMean(name="mean")
+        self._mean = _ExampleMean(name="mean", dtype="float32")
         self._term_trackers = [
             keras.metrics.Mean(name=f"{name}_loss") for name in names
         ]
@@ -57,7 +57,7 @@ class Terms:
         for match, tracker in zip(
             self._matches, self._term_trackers, strict=True
         ):
-            where = match.positions(inputs)
+            where = match.positions(inputs, student)
             values = match(student, teacher, where=where)  # (B,)
             total += match.weight * self._mean(values, values, weights)
             tracker.update_state(

@@ -1,0 +1,256 @@
+"""What `compile` is given, and what of it is made before the first step."""
+
+import keras
+import numpy as np
+import pytest
+import tiny
+from on_backend import needs_tensorflow
+
+import tf_distill as td
+from tf_distill.distillation.terms import Terms
+from tf_distill.optimizers import with_multipliers
+
+X = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+LABELS = np.arange(8) % 3
+
+
+def small(seed, units=3):
+    x = keras.Input((3,))
+    return tiny.randomize(keras.Model(x, keras.layers.Dense(units)(x)), seed)
+
+
+def distiller(units=3, **kwargs):
+    match = td.LogitMatch(td.losses.LogitMSE())
+    return td.Distiller(small(1, units), small(2, units), [match], **kwargs)
+
+
+def label_loss():
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@needs_tensorflow  # JAX has everything built before, and traces once
+def test_the_first_step_is_traced_once(monkeypatch):
+    traced = []
+    total = Terms.total
+
+    def counted(self, *args):
+        traced.append(args)
+        return total(self, *args)
+
+    monkeypatch.setattr(Terms, "total", counted)
+    made = distiller()
+    made.compile(
+        "adam",
+        label_loss(),
+        metrics=["accuracy", "sparse_categorical_crossentropy"],
+        weighted_metrics=["acc"],
+        jit_compile=False,
+    )
+    logs = made.fit(X, LABELS, batch_size=8, verbose=0).history
+    assert {"accuracy", "sparse_categorical_crossentropy", "acc"} < set(logs)
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize(
+    ("units", "labels"),
+    [
+        (1, LABELS % 2),
+        (3, LABELS),
+        (3, LABELS[:, None]),
+        (3, np.eye(3)[LABELS]),
+    ],
+)
+def test_accuracy_by_name_is_keras_own(units, labels):
+    made, plain = distiller(units), small(1, units)
+    for model in (made, plain):
+        model.compile(
+            loss=lambda labels, outputs: keras.ops.mean(outputs, axis=-1),
+            weighted_metrics=["accuracy"],
+            run_eagerly=True,
+        )
+    weight = np.linspace(0.1, 2.0, 8)
+    found, expected = (
+        model.evaluate(
+            X, labels, sample_weight=weight, verbose=0, return_dict=True
+        )["accuracy"]
+        for model in (made, plain)
+    )
+    assert found == expected
+    assert 0 < found < 1
+    stop = keras.callbacks.EarlyStopping("val_accuracy")
+    made.fit(
+        X, labels, validation_data=(X, labels), callbacks=[stop], verbose=0
+    )
+    assert stop.monitor_op(2, 1)
+
+
+def test_compiled_again_without_labels_forgets_them():
+    made = distiller()
+    made.compile(loss=label_loss(), metrics=["accuracy"], run_eagerly=True)
+    assert "accuracy" in made.test_on_batch(X, LABELS, return_dict=True)
+    made.compile(run_eagerly=True)
+    logs = made.test_on_batch(X, LABELS, return_dict=True)
+    assert set(logs) == {"loss", "logits_loss"}
+    np.testing.assert_allclose(logs["loss"], logs["logits_loss"], rtol=1e-6)
+    made.test_on_batch(X)
+
+
+def test_what_is_trained_may_change_after_compile():
+    made = distiller()
+    dense = made.student.layers[-1]
+    made.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    dense.enable_lora(1)
+    dense.bias.trainable = False
+    before = [np.array(w) for w in (dense._kernel, dense.bias)]
+    made.fit(X, verbose=0)
+    made.fit(X, verbose=0)  # of two factors, the first is 0 until the second
+    after = [np.array(w) for w in (dense._kernel, dense.bias)]
+    tiny.assert_same_weights(before, after)
+    assert np.abs(dense.lora_kernel_b).min() > 0
+    assert len(made.optimizer._trainable_variables) == 2
+
+
+def test_the_teacher_may_be_left_out_between_two_evaluations():
+    made = distiller()
+    made.compile(loss=label_loss(), jit_compile=False)
+    names = []
+    for made.validate_teacher in (True, False, True):
+        logs = made.evaluate(X, LABELS, verbose=0, return_dict=True)
+        names.append(sorted(logs))
+    assert names == [["logits_loss", "loss"], ["loss"], ["logits_loss", "loss"]]
+
+
+def test_half_precision_scales_the_loss():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    made = distiller()
+    made.compile(keras.optimizers.SGD(0.01), jit_compile=False)
+    assert isinstance(made.optimizer, keras.optimizers.LossScaleOptimizer)
+    # Gradients that float16 has not, but their sum over a batch has.
+    logs = made.fit(X, batch_size=1, epochs=2, verbose=0).history
+    assert logs["loss"][1] < logs["loss"][0]
+
+
+@needs_tensorflow
+def test_accumulation_of_parts_that_are_chosen_late():
+    import tensorflow as tf
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        made = distiller()
+        optimizer = with_multipliers(
+            lambda rate: keras.optimizers.SGD(
+                rate, gradient_accumulation_steps=2
+            ),
+            0.1,
+            lambda variable: 1.0,
+        )
+        made.compile(optimizer, jit_compile=False)
+    with pytest.raises(ValueError, match="gradient_accumulation_steps=2"):
+        made.fit(X, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "message"),
+    [
+        (
+            [td.losses.LogitMSE()],
+            r"`losses` has <.*LogitMSE.*put it into a mat",
+        ),
+        (td.LogitMatch(td.losses.LogitMSE()), "must be a list of matches"),
+        ((), "`losses` is empty"),
+    ],
+)
+def test_losses_that_are_no_matches(losses, message):
+    with pytest.raises(ValueError, match=message):
+        td.Distiller(small(1), small(2), losses)
+
+
+@pytest.mark.parametrize("teacher", ["bert_base", [small(2)], None])
+def test_teachers_that_are_no_models(teacher):
+    match = td.LogitMatch(td.losses.LogitMSE())
+    with pytest.raises(ValueError, match="build it as a functional `keras.Mod"):
+        td.Distiller(small(1), teacher, [match])
+
+
+def test_lengths_that_turn_out_to_differ():
+    def positions(layer, seed):
+        x = keras.Input((None, 3))
+        y = layer(keras.layers.Dense(2)(x))
+        return tiny.randomize(keras.Model(x, y), seed)
+
+    first = keras.layers.Lambda(lambda x: x[:, :1])  # would be broadcast
+    match = td.LogitMatch(td.losses.LogitMSE())
+    made = td.Distiller(
+        positions(first, 1), positions(keras.layers.Identity(), 2), [match]
+    )
+    made.compile(run_eagerly=True)
+    with pytest.raises(
+        ValueError, match=r"'logits' cannot compare.*\(2, 4, 2\)"
+    ):
+        made.test_on_batch(np.ones((2, 4, 3), "float32"))
+
+
+def tagger(seed):
+    """Reads padding off its ids, as models made with `mask_zero` do."""
+    x = keras.Input((None,), dtype="int32", name="token_ids")
+    h = keras.layers.Embedding(9, 4, mask_zero=True)(x)
+    h = keras.layers.Dense(4, name="hidden")(h)
+    model = keras.Model({"token_ids": x}, keras.layers.Dense(3)(h))
+    return tiny.randomize(model, seed)
+
+
+def test_padding_that_keras_masks_does_not_count():
+    made = td.Distiller(
+        tagger(1),
+        tagger(2),
+        [
+            td.LogitMatch(td.losses.SoftKLDivergence()),
+            td.SignalMatch(
+                "layer/hidden", "layer/hidden", td.losses.HiddenMSE()
+            ),
+        ],
+    )
+    made.compile(run_eagerly=True)
+    narrow = np.array([[3, 4], [5, 6]])
+    wide = np.array([[3, 4, 0, 0], [5, 6, 0, 0]])
+    one, other, told = (
+        made.test_on_batch(x, return_dict=True)
+        for x in (
+            {"token_ids": narrow},
+            {"token_ids": wide},
+            {"token_ids": wide, "padding_mask": np.minimum(wide, 1)},
+        )
+    )
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-6)
+        np.testing.assert_allclose(one[name], told[name], rtol=1e-6)
+    # What the batch says comes first.
+    all_of_them = {"token_ids": wide, "padding_mask": np.ones_like(wide)}
+    logs = made.test_on_batch(all_of_them, return_dict=True)
+    assert abs(logs["loss"] - one["loss"]) > 1e-3
+
+
+def test_a_backup_has_no_teacher_and_goes_on(tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    def fit(*callbacks, folder=tmp_path / "backup"):
+        made = distiller()
+        made.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
+        backup = keras.callbacks.BackupAndRestore(folder)
+        found = made.fit(
+            X, epochs=4, callbacks=[backup, *callbacks], verbose=0
+        ).history["loss"]
+        return made, found
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Interrupt())
+    (file,) = (tmp_path / "backup").glob("*.weights.h5")
+    again, history = fit()
+    assert len(history) == 2
+    whole, _ = fit(folder=tmp_path / "other")
+    tiny.assert_same_weights(
+        tiny.weights_of(whole.student), tiny.weights_of(again.student)
+    )

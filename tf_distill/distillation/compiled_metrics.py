@@ -1,0 +1,57 @@
+"""Metrics by name, made before the first step.
+
+Letters: B batch, C classes.
+"""
+
+import keras
+from keras import tree
+
+
+def metrics_of(names):
+    """Metrics for the names among what `compile` takes.
+
+    Keras makes those of names within the first step, as labels are only known
+    there, and TensorFlow then traces that step a second time. Only `"accuracy"`
+    depends on labels, and that one is chosen by their shape in every step.
+
+    Args:
+        names: as `metrics` of `keras.Model.compile`.
+
+    Returns:
+        The same, with objects of the same names and values in place of names.
+
+    Example:
+        >>> from tf_distill.distillation.compiled_metrics import metrics_of
+        >>> [metric.name for metric in metrics_of(["accuracy", "mse"])]
+        ['accuracy', 'mse']
+    """
+    return tree.map_structure(_metric_of, names)
+
+
+def _metric_of(name):
+    if not isinstance(name, str):
+        return name
+    if name.lower() in ("accuracy", "acc"):
+        metric = keras.metrics.MeanMetricWrapper(_matches, name=name)
+        metric._direction = "up"  # which EarlyStopping's "auto" looks for
+        return metric
+    found = keras.metrics.get(name)
+    if isinstance(found, keras.metrics.Metric):
+        found.name = name  # as Keras does
+        return found
+    return name
+
+
+def _matches(labels, outputs):
+    """Whether each is right: by a threshold, by class index, or one-hot.
+
+    Args:
+        labels: `(B, ...)`, or one-hot, `(B, ..., C)`.
+        outputs: float, `(B, ..., C)`.
+    """
+    if outputs.shape[-1] == 1:
+        return keras.metrics.binary_accuracy(labels, outputs)
+    is_index = len(labels.shape) < len(outputs.shape) or labels.shape[-1] == 1
+    if is_index:
+        return keras.metrics.sparse_categorical_accuracy(labels, outputs)
+    return keras.metrics.categorical_accuracy(labels, outputs)
