@@ -27,4 +27,4 @@ class Side:
     def run(self, steps):
         """Multiplies."""
         for _ in range(steps):
-            self._matrices[0] @ self._matrices[1]
+            _ = self._matrices[0] @ self._matrices[1]

@@ -21,7 +21,7 @@ class Side:
         import pathlib
 
         import numpy as np
-        from tokenizers.implementations import BertWordPieceTokenizer
+        from tokenizers import BertWordPieceTokenizer
 
         self.job = job
         text = pathlib.Path(job["corpus"]).read_text(encoding="utf-8")
