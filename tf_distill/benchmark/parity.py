@@ -41,7 +41,7 @@ def measure_parity(
             "saved_model" a version folder, "hugging_face" a folder, and files
             "litert…".
         table: `tf_distill.data.Table` with labels, N examples.
-        threads: how many, each in a process of its own.
+        threads: how many, each in a process of its own; none to time nothing.
         rounds: int, timed predictions of each at batch 1.
         length: int, their tokens; at most the model's positions.
         say: function of a line about what is going on.
@@ -50,7 +50,7 @@ def measure_parity(
         dict of `machine`, `settings` and `rows`, a list of dicts: `format`,
         `path`, `bytes`, `max_difference`, `mean_difference` (of the logits'
         or scores' absolute values), the scores, `median_ms` and `p95_ms` (of
-        each number of threads) and `ops`.
+        each number of threads, if there are any) and `ops`.
     """
     length = min(length, model.backbone.max_sequence_length)
     batches = _batches(model, table)
@@ -103,7 +103,7 @@ def parity_table(result):
     scores = [
         name for name in ("accuracy", "macro_f1", "pearson") if name in first
     ]
-    counts = list(first["median_ms"])
+    counts = list(first.get("median_ms", ()))
     header = ["format", "max diff", "mean diff", *scores, "MB"]
     for count in counts:
         header += [f"ms, {count} thr.", "p95"]
@@ -125,10 +125,13 @@ def parity_table(result):
         if row["ops"]
     ]
     settings = result["settings"]
-    note = (
-        f"{settings['examples']} examples; batch 1, {settings['length']} "
-        f"tokens, {settings['rounds']} rounds in turn."
-    )
+    note = f"{settings['examples']} examples"
+    if counts:
+        note += (
+            f"; batch 1, {settings['length']} tokens, {settings['rounds']} "
+            "rounds in turn"
+        )
+    note += "."
     return "\n".join([plain_table(header, lines), "", note, *operations])
 
 
@@ -216,7 +219,7 @@ def _operations(form, path):
 
 
 def write_parity(result, folder):
-    """Writes `parity.json`, `parity.txt` and the picture `parity.png`."""
+    """Writes `parity.json`, `parity.txt` and, of times, `parity.png`."""
     from tf_distill.benchmark.parity_picture import draw_parity
     from tf_distill.export.publish import publish_file
 
@@ -225,4 +228,5 @@ def write_parity(result, folder):
         folder / "parity.json", json.dumps(result, indent=2).encode() + b"\n"
     )
     publish_file(folder / "parity.txt", parity_table(result).encode() + b"\n")
-    draw_parity(folder / "parity.png", result)
+    if "median_ms" in result["rows"][0]:
+        draw_parity(folder / "parity.png", result)
