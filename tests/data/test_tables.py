@@ -213,6 +213,21 @@ def test_bad_file(tmp_path, name, content, words):
     refused(path, *words, label=None if name.endswith(".txt") else "label")
 
 
+def test_a_message_is_short_however_wrong_the_file(tmp_path):
+    """Carriage returns alone make one line of a file, and a label of a text."""
+    rows = "".join(f"text {i}\t{i % 2}\r" for i in range(10_000))
+    header = write(tmp_path, "a.tsv", "text\tmood\r" + rows)
+    label = write(
+        tmp_path, "b.tsv", "text\tlabel\nx\ta\ny\tb\nz\t" + "b" * 10**6
+    )
+    quote = write(tmp_path, "c.csv", "text,label\rx,a\ry,b\r")
+    for path, said in ((header, "line 1"), (label, "line 4")):
+        with pytest.raises(ValueError, match=said) as caught:
+            read_table(path, "text", label="label", label_names=("a", "b"))
+        assert len(str(caught.value)) < 1000
+    refused(quote, "carriage returns")
+
+
 def test_empty_second_text(tmp_path):
     path = write(tmp_path, "a.csv", "a,b\nx,y\nx,\n")
     refused(

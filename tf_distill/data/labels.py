@@ -56,9 +56,9 @@ def parse_labels(task, places, cells, names=None):
         for name in found:
             if name not in index:
                 raise ValueError(
-                    f"{place}: unknown label {name!r}; the known ones are "
-                    f"{list(names)}. Mend the label, or train on a file that "
-                    "has it."
+                    f"{place}: unknown label {name[:60]!r}; the known ones "
+                    f"are {list(names)}. Mend the label, or train on a file "
+                    "that has it."
                 )
             labels[row, index[name]] = 1
     if task == "classification":
@@ -79,21 +79,22 @@ def _classes(task, places, cells, rows):
     for place, cell, row in zip(places, cells, rows, strict=True):
         if numbers and any(float(name) % 1 for name in row):
             raise ValueError(
-                f"{place}: {cell!r} is a number, as are all others, and no "
-                "class. Read scores with task='regression'; write classes as "
-                "names or whole numbers."
+                f"{place}: {repr(cell)[:60]} is a number, as are all others, "
+                "and no class. Read scores with task='regression'; write "
+                "classes as names or whole numbers."
             )
         joined = isinstance(cell, str) and re.search("[,;]", cell)
         if task == "multilabel" and one_each and joined:
             raise ValueError(
-                f"{place}: {cell!r} would be one label, as no line has a '|', "
-                "which is what joins several. Write 'a|b', or a list in JSONL."
+                f"{place}: {repr(cell)[:60]} would be one label, as no line "
+                "has a '|', which is what joins several. Write 'a|b', or a "
+                "list in JSONL."
             )
     if task == "classification" and len(names) > max(_FEW, len(rows) // 2):
+        some = [name[:60] for name in sorted(names)[:3]]
         raise ValueError(
             f"{_file(places)}: {len(names)} classes in {len(rows)} rows, such "
-            f"as {sorted(names)[:3]}. Is this the label column, not an id or "
-            "another text?"
+            f"as {some}. Is this the label column, not an id or another text?"
         )
     return sorted(names, key=(lambda n: (float(n), n)) if numbers else None)
 
@@ -109,7 +110,9 @@ def _name(place, cell):
         return cell.strip()
     if isinstance(cell, int) and not isinstance(cell, bool):
         return str(cell)
-    found = "is empty" if cell in ("", None) else f"{cell!r} is no class name"
+    found = f"{repr(cell)[:60]} is no class name"
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        found = "is empty"
     raise ValueError(
         f"{place}: the label {found}. Expected a name or a whole number; fill "
         "it in or delete the line."
@@ -122,7 +125,8 @@ def _names(place, cell):
         cell = cell.split("|") if cell.strip() else []
     if not isinstance(cell, list):
         raise ValueError(
-            f"{place}: expected names joined by '|', or a list, got {cell!r}."
+            f"{place}: expected names joined by '|', or a list, got "
+            f"{repr(cell)[:60]}."
         )
     return [_name(place, name) for name in cell]
 
@@ -136,6 +140,7 @@ def _score(place, cell):
     if not abs(score) <= _LARGEST:  # so that NaN is refused too
         raise ValueError(
             f"{place}: expected a finite number for the regression label, got "
-            f"{cell!r}. Write it with a decimal point, or delete the line."
+            f"{repr(cell)[:60]}. Write it with a decimal point, or delete the "
+            "line."
         )
     return score

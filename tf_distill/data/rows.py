@@ -106,13 +106,16 @@ def read_text(path, encoding_errors="strict"):
         return data.decode("utf-8", encoding_errors)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        likely = "UTF-16" if marked else "WINDOWS-1252"
+        advice = (
+            "(`iconv -f WINDOWS-1252 -t UTF-8`, if that is what it is), or "
+            "pass encoding_errors='replace' if the damaged characters do not "
+            "matter."
+        )
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            advice = "(`iconv -f UTF-16 -t UTF-8`): it begins as UTF-16 does."
         raise ValueError(
             f"{path}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8."
-            f" Save the file as UTF-8 (`iconv -f {likely} -t UTF-8`, if that "
-            "is what it is), or pass encoding_errors='replace' if the damaged "
-            "characters do not matter."
+            f" Save the file as UTF-8 {advice}"
         ) from error
 
 
@@ -143,6 +146,8 @@ def _csv_rows(path, content):
         advice = ""
         if "field limit" in str(error):
             advice = " If the text is really so long, cut it, or use .jsonl."
+        elif "new-line character" in str(error):
+            advice = " Or do lines end with carriage returns? Use line feeds."
         raise ValueError(
             f"{path}, line {start}: not valid CSV ({error}). Is a double quote "
             f'left open? One within a quoted cell is written "".{advice}'
@@ -159,8 +164,8 @@ def _named_cells(path, rows, columns, header=None, skip_broken=False):
             found = "twice" if column in header else "not"
             raise ValueError(
                 f"{path}, line 1: column {column!r} is {found} there. The "
-                f"first line must name the columns; it has {header}. Commas "
-                "part those of .csv, tabs those of .tsv."
+                f"first line must name the columns; it has {_short(header)}. "
+                "Commas part those of .csv, tabs those of .tsv."
             )
     positions = [header.index(column) for column in columns]
     broken = []
@@ -183,6 +188,12 @@ def _named_cells(path, rows, columns, header=None, skip_broken=False):
         )
 
 
+def _short(value):
+    """A value to be shown; not all of it if the file is read wrongly."""
+    shown = repr(value)
+    return shown if len(shown) <= 300 else f"{shown[:300]} …"
+
+
 def _jsonl_rows(path, content, columns):
     for number, line in _lines(content):
         try:
@@ -201,6 +212,6 @@ def _jsonl_rows(path, content, columns):
             if column not in record:
                 raise ValueError(
                     f"{path}, line {number}: no {column!r}; this line has "
-                    f"{list(record)}."
+                    f"{_short(list(record))}."
                 )
         yield number, [record[column] for column in columns]

@@ -191,7 +191,8 @@ def split_by_group(groups, fractions, seed, labels=None):
         raise ValueError(
             f"Split into parts of {[len(rows) for rows in split]} rows, one of "
             f"them empty: {len(counts)} groups of near-duplicates are too few "
-            f"for fractions={fractions.tolist()}. Give more text."
+            f"for fractions={fractions.tolist()}. Give more text, or text of "
+            "each part's own."
         )
     return split
 

@@ -198,7 +198,7 @@ def _text(path, line, column, value, allow_empty):
     if not isinstance(value, str):
         raise ValueError(
             f"{path}, line {line}, column {column!r}: expected a text, got "
-            f"{value!r}."
+            f"{repr(value)[:60]}."
         )
     if not value.strip() and not allow_empty:
         raise ValueError(
