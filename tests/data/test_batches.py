@@ -246,7 +246,9 @@ def test_start_at_gives_the_steps_that_are_left(num_rows):
     whole = epoch_of(batches)
     following = BucketedBatches(encoded, batch_size=8, start_epoch=4).order
     for step in range(len(whole)):
-        for eager in (True, False):
+        # A graph is traced anew every time: of two steps that is enough.
+        graph = step in (1, len(whole) - 1)
+        for eager in (True, False)[: 1 + graph]:
             model = compiled(run_eagerly=eager, jit_compile=False)
             batches.start_at(3, step)
             assert len(batches) == len(whole) - step

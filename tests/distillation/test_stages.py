@@ -1,6 +1,7 @@
 """What the runner keeps, refuses and says; small models without an encoder.
 
-That killed processes go on exactly is in test_kills.py.
+Steps run eagerly but where a test is about graphs, whose tracing takes longer
+than all these steps. That killed processes go on exactly is in test_kills.py.
 """
 
 import errno
@@ -81,14 +82,16 @@ def stages(
     rate=0.05,
     name="first",
     model=None,
+    graph=False,
     **fit,
 ):
     """Two stages of one network, the second of which always is the same."""
     model = model or network()
+    compiling = {"jit_compile": False} if graph else {"run_eagerly": True}
 
     def build(optimizer):
         def build():
-            model.compile(optimizer, "mse", metrics=["mae"], jit_compile=False)
+            model.compile(optimizer, "mse", metrics=["mae"], **compiling)
             return model
 
         return build
@@ -152,6 +155,14 @@ def test_goes_on_at_the_very_step(tmp_path, whole, after):
     # Other random numbers, as in a process that did other things before.
     keras.utils.set_random_seed(99)
     assert_same_run(run(tmp_path, model=network(seed=5)), whole)
+
+
+def test_goes_on_at_the_very_step_of_a_graph(tmp_path):
+    expected = run(tmp_path / "whole", graph=True)
+    interrupted(tmp_path / "run", 6, graph=True)
+    keras.utils.set_random_seed(99)
+    found = run(tmp_path / "run", model=network(seed=5), graph=True)
+    assert_same_run(found, expected)
 
 
 def test_goes_on_after_many_interruptions(tmp_path, whole):
@@ -310,7 +321,7 @@ def test_moving_averages_are_used_at_the_end_only(tmp_path):
             model.compile(
                 keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.9),
                 "mse",
-                jit_compile=False,
+                run_eagerly=True,
             )
             return model
 
@@ -512,7 +523,7 @@ def test_other_models_and_terms_are_refused_of_a_finished_stage(tmp_path):
         def build():
             match = td.LogitMatch(td.losses.LogitMSE(), weight=weight)
             distiller = td.Distiller(student, teacher, [match])
-            distiller.compile("sgd", jit_compile=False)
+            distiller.compile("sgd", run_eagerly=True)
             return distiller
 
         stage = td.Stage("only", build, Steps(), 1)
