@@ -55,6 +55,8 @@ class Run:
 
 def main(config):
     """Reads the runs, writes table and picture."""
+    from tf_distill.export.publish import publish_file
+
     runs = [read(run) for run in config.runs]
     check(runs)
     text = "\n\n".join(
@@ -64,8 +66,7 @@ def main(config):
             difference_table(runs, config.resamples),
         ]
     )
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    config.output.write_text(text + "\n")
+    publish_file(config.output, (text + "\n").encode())
     draw(runs, config.output.with_suffix(".png"))
     print(text)
 
@@ -214,7 +215,24 @@ def score_table(runs):
     if len(common) < len(tasks):
         listed = ", ".join(common) or "no task"
         table += f"\n\nThe mean is over {listed}, which every line has."
+    other = [task for task in tasks if has_other_teachers(runs, task)]
+    if other:
+        table += (
+            f"\n\nNot all methods had the same teacher of {', '.join(other)}: "
+            "its line is the median of all, and what is kept is kept of that."
+        )
     return table
+
+
+def has_other_teachers(runs, task):
+    """Whether the methods' teachers differ in their scores."""
+    methods = {run.method for run in runs if run.task == task}
+    medians = [
+        median([run for run in runs if run.method == method], "teacher", task)
+        for method in methods
+    ]
+    found = [score for score in medians if score is not None]
+    return bool(found) and max(found) - min(found) > 1e-6
 
 
 def percent(share, unit=""):

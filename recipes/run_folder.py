@@ -99,38 +99,41 @@ def digest(path):
 
 
 @contextlib.contextmanager
-def run_folder(run, settings):
+def run_folder(run, settings, option="--run"):
     """Holds a run folder: one process at a time, one configuration for good.
 
     Args:
         run: path of the folder; made if it is not there.
         settings: `identity`'s.
+        option: what the folder is given by.
 
     Raises:
         ValueError: it is in use, of another configuration, holds other files,
             or cannot be written to. A new folder is removed again if a mistake
             is found before anything was made.
     """
-    import fcntl
-
     run = pathlib.Path(run)
     new, written = not run.exists(), run / "config.json"
-    _check_same(written, settings)  # before anything is put into it
+    _check_same(written, settings, option)  # before anything is put into it
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock = open(run / ".lock", "w")
     except OSError as error:
         raise ValueError(
             f"the run folder {run} cannot be written to ({error.strerror}). "
-            "Choose another with --run."
+            f"Choose another with {option}."
         ) from None
     with lock:
         try:
+            import fcntl
+
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass  # Windows has no such locks
         except OSError:
             raise ValueError(
                 f"the run folder {run} is in use by another process. Wait for "
-                "it, or choose another with --run."
+                f"it, or choose another with {option}."
             ) from None
         if not written.exists():
             partial = run / ".config.json.partial"
@@ -144,13 +147,8 @@ def run_folder(run, settings):
             raise
 
 
-def _check_same(written, settings):
-    """Refuses a folder of other settings, or none of a run's.
-
-    Args:
-        written: path of its config.json.
-        settings: `identity`'s.
-    """
+def _check_same(written, settings, option):
+    """Refuses a folder of other settings, or none of a run's."""
     from tf_distill.checkpoints.json_file import read_json
 
     run = written.parent
@@ -160,14 +158,14 @@ def _check_same(written, settings):
     if other is None or "recipe" not in other:  # a model's, perhaps
         raise ValueError(
             f"{run} is no run folder of a recipe, but holds files. Choose "
-            "another with --run, which need not exist."
+            f"another with {option}, which need not exist."
         )
     names = [*settings, *(set(other) - set(settings))]
     names = [n for n in names if settings.get(n) != other.get(n)]
     if names:
         raise ValueError(
             f"{written} was made with another {', '.join(names)}. Choose "
-            f"another folder with --run, or delete {run}."
+            f"another folder with {option}, or delete {run}."
         )
 
 

@@ -94,6 +94,7 @@ def test_medians_means_and_what_is_kept(runs, tmp_path):
     )
     assert mean == 20.0 and low < 16 and high > 24
     assert "RTE: accuracy, 100 rows, seeds 0, 1, 2" in text
+    assert "same teacher" not in text
     assert output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -104,6 +105,8 @@ def test_a_method_without_a_task_is_told(runs, tmp_path):
     write_run(other, "RTE", 0, predictions, labels, "accuracy", latency_ms=2.0)
     text = compare([*runs, other], tmp_path).read_text()
     assert "The mean is over RTE, which every line has." in text
+    # Its teacher made no mistake, that of the others 20.
+    assert "Not all methods had the same teacher of RTE: " in text
     (row,) = cells(text, "pkd")
     assert row[1:3] == ["", "100.0"]
     assert len(cells(text, "pkd, labels")) == 0
