@@ -34,7 +34,7 @@ import pathlib
 import time
 import typing
 
-import tyro
+from run_folder import command_line, identity, run_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +71,17 @@ class Config:
 
 def main(config):
     """Prepares the corpus and tells what it took."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    check_config(config)
+    # What the files do not depend on.
+    settings = identity(config, __file__, but=("output", "workers"))
+    with run_folder(config.output, settings, option="--output"):
+        work(config)
+    print(config.output)
+
+
+def work(config):
+    """Trains a vocabulary if need be, and writes what is not there yet."""
+    from tf_distill.export.publish import publish_file
+
     started = time.monotonic()
     text_bytes = 0
 
@@ -105,32 +114,9 @@ def main(config):
         "wall_seconds": round(time.monotonic() - started, 1),
         **cost(),
     }
-    (config.output / "results.json").write_text(json.dumps(results, indent=1))
-    print(json.dumps(results, indent=1))
-    print(config.output)
-
-
-def check_config(config):
-    """Writes the configuration, or refuses a folder that has another."""
-    now = dataclasses.asdict(config)
-    for name in ("output", "workers"):  # what the files do not depend on
-        del now[name]
-    text = json.dumps(now, default=str, indent=1)
-    path = config.output / "config.json"
-    if path.exists():
-        then = json.loads(path.read_text())
-        different = [
-            f"{name} was {then.get(name)} and is {value}"
-            for name, value in json.loads(text).items()
-            if then.get(name) != value
-        ]
-        if different:
-            raise SystemExit(
-                f"{config.output} was begun otherwise: {'; '.join(different)}. "
-                "Take another --output, or delete that folder."
-            )
-    config.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    text = json.dumps(results, indent=1)
+    publish_file(config.output / "results.json", text.encode())
+    print(text)
 
 
 def read(config):
@@ -186,4 +172,4 @@ def cost():
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config))
+    command_line(main, Config)

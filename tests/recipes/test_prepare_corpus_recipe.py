@@ -1,19 +1,16 @@
 """Text to a prepared corpus from the command line, and once more."""
 
 import json
-import pathlib
-import runpy
 
+import glue_recipes_data as tiny_glue
 import numpy as np
 import pytest
 
 import tf_distill as td
 
-RECIPE = pathlib.Path(__file__).parents[2] / "recipes" / "prepare_corpus.py"
-
 
 def test_trains_a_vocabulary_prepares_and_goes_on(tmp_path, capsys):
-    recipe = runpy.run_path(str(RECIPE))
+    recipe = tiny_glue.recipe("prepare_corpus")
     generator = np.random.default_rng(0)
     words = "we went home and saw the old town again today".split()
     lines = [
@@ -33,12 +30,16 @@ def test_trains_a_vocabulary_prepares_and_goes_on(tmp_path, capsys):
             "workers": 1,
             "smoke": True,
         }
-        recipe["main"](recipe["Config"](**{**settings, **changes}))
+        recipe.main(recipe.Config(**{**settings, **changes}))
         return {
             path.name: path.stat().st_mtime_ns
             for path in (tmp_path / "corpus").iterdir()
         }
 
+    # A name misspelt leaves nothing that would refuse the right one.
+    with pytest.raises(FileNotFoundError, match="txet"):
+        run(corpus=(tmp_path / "txet.txt",))
+    assert not (tmp_path / "corpus").exists()
     first = run()
     assert str(tmp_path / "corpus") in capsys.readouterr().out
     corpus = td.data.PreparedCorpus(tmp_path / "corpus")
@@ -55,5 +56,5 @@ def test_trains_a_vocabulary_prepares_and_goes_on(tmp_path, capsys):
         for name, time in first.items()
         if name.startswith(("shard", "vocab"))
     )
-    with pytest.raises(SystemExit, match="vocabulary_size was 60 and is 50"):
+    with pytest.raises(ValueError, match="another vocabulary_size.*--output"):
         run(vocabulary_size=50)
