@@ -100,9 +100,10 @@ def test_the_product_is_not_rounded_to_half_precision(policy):
     assert not np.allclose(rounded, expected, rtol=1e-5, atol=1e-4)
 
 
-def test_heads_that_do_not_divide():
-    with pytest.raises(ValueError, match="4 heads cannot share a width of 6"):
-        AttentionScores(4)(*query_and_key())
+@pytest.mark.parametrize("num_heads", [4, 0, -2])
+def test_heads_that_do_not_divide(num_heads):
+    with pytest.raises(ValueError, match="heads cannot share a width of 6"):
+        AttentionScores(num_heads)(*query_and_key())
 
 
 def test_heads_split_and_merge():

@@ -285,3 +285,19 @@ def test_a_copy_has_one_table_too():
     again.set_weights(ours.get_weights())
     inputs = heads.batch(ours)
     np.testing.assert_array_equal(again(inputs), ours(inputs))
+
+
+@every_head
+def test_an_encoder_of_another_family(case):
+    family, kind, arguments = heads.CASES[case]
+    other = {"Bert": "DistilBert"}.get(family, "Bert")
+    cls = getattr(models, f"{family}{kind}")
+    encoder = heads.shared(f"{other}MaskedLM").backbone
+    with pytest.raises(ValueError, match=f"but `backbone` is a .*{other}Back"):
+        cls(encoder, **arguments)
+
+
+def test_a_head_that_there_is_not():
+    encoder = heads.shared("DistilBertMaskedLM").backbone
+    with pytest.raises(ValueError, match="no head for next sentences"):
+        models.DistilBertMaskedLM(encoder, next_sentence=True)

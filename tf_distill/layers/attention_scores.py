@@ -66,7 +66,7 @@ class AttentionScores(keras.layers.Layer):
         self.mask_rule = mask_rule
 
     def build(self, query_shape, key_shape=None, padding_mask_shape=None):
-        if query_shape[-1] % self.num_heads:
+        if self.num_heads < 1 or query_shape[-1] % self.num_heads:
             raise ValueError(
                 f"{self.num_heads} heads cannot share a width of "
                 f"{query_shape[-1]}: choose a `num_heads` that divides it."

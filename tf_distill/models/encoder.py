@@ -72,3 +72,23 @@ def last_hidden_states(outputs):
         outputs: these, or a dict with more beside them, as BERT returns.
     """
     return outputs["sequence_output"] if isinstance(outputs, dict) else outputs
+
+
+def check_encoder(task, backbone):
+    """Raises where a task is given an encoder that its head cannot read.
+
+    Args:
+        task: of `tf_distill.models`, under construction.
+        backbone: what it was given.
+
+    Raises:
+        ValueError: it is not of the task's `backbone_cls`.
+    """
+    if not isinstance(backbone, task.backbone_cls):
+        found = type(backbone)
+        raise ValueError(
+            f"{type(task).__name__} reads what a tf_distill.models."
+            f"{task.backbone_cls.__name__} returns, but `backbone` is a "
+            f"{found.__module__}.{found.__name__}: choose the task of its "
+            "family; KerasHub's encoders are read by `from_preset`."
+        )

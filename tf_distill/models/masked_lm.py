@@ -9,7 +9,7 @@ import keras_hub
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
 from tf_distill.models.activations import activation_named
-from tf_distill.models.encoder import last_hidden_states
+from tf_distill.models.encoder import check_encoder, last_hidden_states
 from tf_distill.models.masked_lm_head import masked_lm_logits
 from tf_distill.models.weighted_cross_entropy import weighted_cross_entropy
 
@@ -43,6 +43,8 @@ class MaskedLM(AcceptsTokens, keras_hub.models.MaskedLM):
     def __init__(
         self, backbone, preprocessor=None, next_sentence=False, **kwargs
     ):
+        check_encoder(self, backbone)
+
         # === Layers ===
         self.backbone = backbone
         self.preprocessor = preprocessor
@@ -81,7 +83,10 @@ class MaskedLM(AcceptsTokens, keras_hub.models.MaskedLM):
 
     def next_sentence_features(self, outputs):
         """What the next-sentence head reads, `(B, D)`."""
-        raise NotImplementedError
+        raise ValueError(
+            f"{type(self).__name__} has no head for next sentences: leave "
+            "`next_sentence` out."
+        )
 
     def compile(
         self,

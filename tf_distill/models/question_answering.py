@@ -9,7 +9,7 @@ from keras import ops
 
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
-from tf_distill.models.encoder import last_hidden_states
+from tf_distill.models.encoder import check_encoder, last_hidden_states
 
 _NEVER = -10000.0
 
@@ -42,6 +42,8 @@ class QuestionAnswering(AcceptsTokens, keras_hub.models.Task):
     keras_hub_cls = None
 
     def __init__(self, backbone, preprocessor=None, dropout=0.0, **kwargs):
+        check_encoder(self, backbone)
+
         # === Layers ===
         self.backbone = backbone
         self.preprocessor = preprocessor

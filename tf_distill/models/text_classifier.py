@@ -8,6 +8,7 @@ import keras_hub
 
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
+from tf_distill.models.encoder import check_encoder
 
 TASKS = ("classification", "multilabel", "regression")
 
@@ -62,6 +63,7 @@ class TextClassifier(AcceptsTokens, keras_hub.models.TextClassifier):
     ):
         self.task = _task(task, num_classes)
         check_label_names(label_names, num_classes)
+        check_encoder(self, backbone)
 
         # === Layers ===
         self.backbone = backbone
