@@ -1,5 +1,6 @@
 """What `compile` is given, and what of it is made before the first step."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -241,16 +242,47 @@ def test_a_backup_has_no_teacher_and_goes_on(tmp_path):
         made.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
         backup = keras.callbacks.BackupAndRestore(folder)
         found = made.fit(
-            X, epochs=4, callbacks=[backup, *callbacks], verbose=0
+            X,
+            epochs=4,
+            shuffle=False,
+            callbacks=[backup, *callbacks],
+            verbose=0,
         ).history["loss"]
         return made, found
 
     with pytest.raises(KeyboardInterrupt):
         fit(Interrupt())
     (file,) = (tmp_path / "backup").glob("*.weights.h5")
+    stored = []
+    with h5py.File(file) as opened:
+        opened.visititems(lambda name, x: stored.append(x))
+        shapes = [x.shape for x in stored if isinstance(x, h5py.Dataset)]
+    # The student's and Adam's two moments of it; no other kernel.
+    assert shapes.count((3, 3)) == 3
     again, history = fit()
     assert len(history) == 2
     whole, _ = fit(folder=tmp_path / "other")
     tiny.assert_same_weights(
         tiny.weights_of(whole.student), tiny.weights_of(again.student)
     )
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_a_student_on_its_teacher_s_own_layer(trainable):
+    x = keras.Input((3,))
+    shared = keras.layers.Dense(4, trainable=trainable)
+    student, teacher = (
+        tiny.randomize(keras.Model(x, keras.layers.Dense(3)(shared(x))), seed)
+        for seed in (1, 2)
+    )
+    match = td.LogitMatch(td.losses.LogitMSE())
+    made = td.Distiller(student, teacher, [match])
+    made.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    before = np.array(shared.kernel)
+    made.fit(X, epochs=3, verbose=0)
+    assert np.array_equal(before, shared.kernel) != trainable
+    # What the last step saw of both is what they are, but for that step.
+    made.optimizer.learning_rate = 0.0
+    last = made.fit(X, verbose=0).history["loss"]
+    values = (np.array(student(X)) - np.array(teacher(X))) ** 2
+    np.testing.assert_allclose(last, [values.mean()], rtol=1e-5)

@@ -130,3 +130,11 @@ def test_a_temperature_is_above_zero(temperature):
 def test_classes_that_differ_are_named():
     with pytest.raises(ValueError, match="the same classes"):
         losses.SoftCrossEntropy()(np.zeros((2, 3)), np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.SoftCrossEntropy(), losses.SoftKLDivergence()]
+)
+def test_a_single_class_teaches_nothing(loss):
+    with pytest.raises(ValueError, match="single one.*`LogitMSE` for scores"):
+        loss(np.zeros((4, 1)), np.ones((4, 1)))

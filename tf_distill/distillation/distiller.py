@@ -50,10 +50,10 @@ class Distiller(StudentModel):
             faster.
         name: of the model.
 
-    Inputs and outputs: the student's. A `padding_mask`, `(B, T)`, says which
-    tokens the terms count; a match may name another input. Labels are
-    optional, and compiled metrics are reported where there are some; a
-    `sample_weight`, `(B,)`, weighs every term.
+    Inputs and outputs: the student's. A `padding_mask`, `(B, T)`, or else the
+    masks of Keras' own layers say which tokens count; a match may name another
+    input. Labels are optional, and compiled metrics are reported where there
+    are some; a `sample_weight`, `(B,)`, weighs every term.
 
     Raises:
         ValueError: no losses, two of one name, a match that does not fit the
@@ -105,7 +105,7 @@ class Distiller(StudentModel):
         ours, theirs = map(set, zip(*pairs, strict=True))
         student_taps = tapped(student, sorted(ours - {OUTPUT}))
         network = teachers.network(sorted(theirs))
-        terms = Terms(losses, student_taps.output)
+        terms = Terms(losses)
         for match in losses:
             if teachers.prefixes[match.teacher]:
                 check_no_tokens(match, student, student_taps.output)
@@ -151,7 +151,7 @@ class Distiller(StudentModel):
         """The student's; on JAX the teacher's too, which its step must see."""
         ours = super().non_trainable_variables
         if keras.config.backend() == "jax":
-            return ours + self._teachers.variables
+            return ours + self._teachers.variables_beside(self.variables)
         return ours
 
     def train_step(self, *args):
@@ -177,8 +177,8 @@ class Distiller(StudentModel):
         model = self._teacher_taps.value
         with contextlib.ExitStack() as stack:
             if state is not None:
-                ours = self.non_trainable_variables
-                values = zip(ours, state[1], strict=True)
+                ours = self.trainable_variables + self.non_trainable_variables
+                values = zip(ours, [*state[0], *state[1]], strict=True)
                 stack.enter_context(
                     keras.StatelessScope(state_mapping=list(values))
                 )

@@ -17,12 +17,11 @@ _NAMES = ("agreement", "student_entropy", "teacher_entropy")
 class LogitStatistics:
     """Means of `logit_statistics` over what is counted.
 
-    For each output whose logits a match takes for those of a softmax over two
-    classes or more (the others' mean nothing), and for each teacher.
+    For each output whose logits a match takes for those of a softmax (the
+    others' mean nothing), and for each teacher.
 
     Args:
         matches: connected matches of a Distiller.
-        outputs: dict of the student's signals by name, symbolic.
 
     Attributes:
         trackers: list of `keras.metrics.Mean`, three an output and teacher,
@@ -30,7 +29,7 @@ class LogitStatistics:
             named: `large_start_agreement`.
     """
 
-    def __init__(self, matches, outputs):
+    def __init__(self, matches):
         self._matches = {}
         self.trackers = []
         for match in matches:
@@ -38,7 +37,6 @@ class LogitStatistics:
             if (
                 role_of(signal) == OUTPUT
                 and isinstance(match.loss, _SOFTMAX_LOSSES)
-                and outputs[signal].shape[-1] != 1
                 and (match.teacher, signal) not in self._matches
             ):
                 self._matches[match.teacher, signal] = match

@@ -68,10 +68,17 @@ class Teachers:
             )
         self.prefixes = {n: (prefixes or {}).get(n, "") for n in self.models}
 
-    @property
-    def variables(self):
-        """Of all teachers."""
-        return [v for model in self.models.values() for v in model.variables]
+    def variables_beside(self, others):
+        """Those of all teachers, each once, that are not among others.
+
+        Args:
+            others: variables of the student, which may share layers with a
+                teacher; on JAX a step may not be given a variable twice.
+        """
+        found = {id(v): v for m in self.models.values() for v in m.variables}
+        for variable in others:
+            found.pop(id(variable), None)
+        return list(found.values())
 
     @property
     def fingerprint(self):

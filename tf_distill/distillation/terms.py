@@ -21,7 +21,6 @@ class Terms:
 
     Args:
         matches: list of connected matches.
-        outputs: dict of the student's signals by name, symbolic.
 
     Attributes:
         trackers: list of `keras.metrics.Mean`: of each term, before its
@@ -31,7 +30,7 @@ class Terms:
         ValueError: two matches have one name.
     """
 
-    def __init__(self, matches, outputs):
+    def __init__(self, matches):
         names = [match.name for match in matches]
         if len(set(names)) < len(names):
             raise ValueError(
@@ -42,7 +41,7 @@ class Terms:
         self._term_trackers = [
             keras.metrics.Mean(name=f"{name}_loss") for name in names
         ]
-        self._statistics = LogitStatistics(matches, outputs)
+        self._statistics = LogitStatistics(matches)
         self.trackers = [*self._term_trackers, *self._statistics.trackers]
 
     def total(self, student, teacher, inputs, sample_weight):

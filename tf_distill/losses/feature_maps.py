@@ -124,6 +124,13 @@ class FeatureMapMSE(_FeatureMapLoss):
     layers, and averages over padding too.
 
     Call arguments: `where` is a padding mask, `(B, T)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import FeatureMapMSE
+        >>> maps = np.array([[[1.0, 3.0], [0.0, 9.0]]])
+        >>> float(FeatureMapMSE()(maps, 10 + 5 * maps))
+        0.0
     """
 
     function = staticmethod(feature_map_mse)
@@ -134,6 +141,13 @@ class FeatureMapMean(_FeatureMapLoss):
     """`feature_map_mean` averaged over each example's valid tokens.
 
     Call arguments: `where` is a padding mask, `(B, T)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import FeatureMapMean
+        >>> maps = np.array([[[1.0, 3.0], [0.0, 9.0]]])
+        >>> float(FeatureMapMean()(maps, maps + 2))
+        4.0
     """
 
     function = staticmethod(feature_map_mean)
@@ -144,6 +158,14 @@ class FeatureMapVariance(_FeatureMapLoss):
     """`feature_map_variance` averaged over each example's valid tokens.
 
     Call arguments: `where` is a padding mask, `(B, T)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import FeatureMapVariance
+        >>> maps = np.array([[[1.0, 3.0], [0.0, 4.0]]])
+        >>> padding_mask = np.array([[1, 0]])
+        >>> float(FeatureMapVariance()(maps, 2 * maps, where=padding_mask))
+        3.0
     """
 
     function = staticmethod(feature_map_variance)

@@ -121,6 +121,13 @@ class NextSentenceCrossEntropy(ExampleLoss):
 
     Raises:
         ValueError: the logits are not two an example.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import NextSentenceCrossEntropy
+        >>> logits = np.log([[1.0, 3.0]])
+        >>> round(float(NextSentenceCrossEntropy()(np.array([1]), logits)), 4)
+        0.2877
     """
 
     def check(self, labels, logits):

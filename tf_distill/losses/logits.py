@@ -155,8 +155,22 @@ class _Tempered(DistillationLoss):
         return config
 
 
+class _OfClasses(_Tempered):
+    """A loss on the softmax over classes."""
+
+    def check(self, teacher, student):
+        """Raises where the logits cannot be compared; see the base."""
+        super().check(teacher, student)
+        if student.shape[-1] == 1:
+            raise ValueError(
+                f"{type(self).__name__} compares distributions over classes, "
+                "which over a single one are always equal: take `LogitMSE` for "
+                "scores, `SoftSigmoidCrossEntropy` for yes or no."
+            )
+
+
 @keras.saving.register_keras_serializable(package="tf_distill")
-class SoftCrossEntropy(_Tempered):
+class SoftCrossEntropy(_OfClasses):
     """`soft_cross_entropy`, one value an example.
 
     Args:
@@ -175,12 +189,19 @@ class SoftCrossEntropy(_Tempered):
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
-class SoftKLDivergence(_Tempered):
+class SoftKLDivergence(_OfClasses):
     """`soft_kl_divergence`, one value an example.
 
     Args:
         temperature: float, T > 0.
         scaled: bool, whether the value is multiplied by T².
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import SoftKLDivergence
+        >>> even, rather = np.zeros((4, 2)), np.log([[1.0, 3.0]] * 4)
+        >>> round(float(SoftKLDivergence()(even, rather)), 6)
+        0.143841
     """
 
     function = staticmethod(soft_kl_divergence)
@@ -193,6 +214,13 @@ class SoftSigmoidCrossEntropy(_Tempered):
     Args:
         temperature: float, T > 0.
         scaled: bool, whether the value is multiplied by T².
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import SoftSigmoidCrossEntropy
+        >>> unsure = np.zeros((4, 5))
+        >>> round(float(SoftSigmoidCrossEntropy()(unsure, unsure)), 6)  # ln 2
+        0.693147
     """
 
     function = staticmethod(soft_sigmoid_cross_entropy)
@@ -200,7 +228,14 @@ class SoftSigmoidCrossEntropy(_Tempered):
 
 @keras.saving.register_keras_serializable(package="tf_distill")
 class LogitMSE(DistillationLoss):
-    """`logit_mse`, one value an example; also for scores (regression)."""
+    """`logit_mse`, one value an example; also for scores (regression).
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.losses import LogitMSE
+        >>> float(LogitMSE()(np.zeros((4, 1)), np.full((4, 1), 3.0)))
+        9.0
+    """
 
     remedy = _REMEDY
 

@@ -74,6 +74,17 @@ def pre_training(
     Returns:
         list of one `Stage`, `"pre-training"`.
 
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import distil_bert
+        >>> def model(num_layers):
+        ...     return td.models.BertMaskedLM.from_preset(
+        ...         "bert_tiny_2l_128d", load_weights=False,
+        ...         num_layers=num_layers, vocabulary_size=10)
+        >>> stages = distil_bert.pre_training(model(1), model(2), data=[])
+        >>> [stage.name for stage in stages]
+        ['pre-training']
+
     Reference: section 2 and 3.
     """
     ours, theirs = (
@@ -168,6 +179,18 @@ def fine_tuning(
 
     Returns:
         list of one `Stage`, `"fine-tuning"`.
+
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import distil_bert
+        >>> def classifier(num_layers):
+        ...     return td.models.BertTextClassifier.from_preset(
+        ...         "bert_tiny_2l_128d", load_weights=False, num_classes=2,
+        ...         num_layers=num_layers, vocabulary_size=10)
+        >>> stages = distil_bert.fine_tuning(
+        ...     classifier(1), classifier(2), data=[], temperature=4.0)
+        >>> [stage.name for stage in stages]
+        ['fine-tuning']
 
     Reference: section 4, "DistilBERT (D)".
     """

@@ -22,6 +22,17 @@ def version_1(student, teacher, data, **options):
     Returns:
         list of one `Stage`, `"self-attention"`.
 
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import mini_lm
+        >>> def encoder(num_layers):
+        ...     return td.models.BertBackbone.from_preset(
+        ...         "bert_tiny_2l_128d", load_weights=False,
+        ...         num_layers=num_layers, vocabulary_size=10)
+        >>> stages = mini_lm.version_1(encoder(1), encoder(2), data=[])
+        >>> [stage.name for stage in stages]
+        ['self-attention']
+
     Reference: MiniLM, section 3, eq. 4 to 7.
     """
     heads = encoder_tap_points(teacher, True).attention[-1].num_heads
@@ -49,6 +60,18 @@ def version_2(student, teacher, data, *, relation_heads=48, **options):
 
     Returns:
         list of one `Stage`, `"self-attention"`.
+
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import mini_lm
+        >>> def encoder(num_layers):
+        ...     return td.models.BertBackbone.from_preset(
+        ...         "bert_tiny_2l_128d", load_weights=False,
+        ...         num_layers=num_layers, vocabulary_size=10)
+        >>> stages = mini_lm.version_2(
+        ...     encoder(1), encoder(2), data=[], relation_heads=8)
+        >>> [stage.name for stage in stages]
+        ['self-attention']
 
     Reference: MiniLMv2, section 3.
     """

@@ -76,6 +76,17 @@ def pre_training(
     Raises:
         ValueError: no such schedule.
 
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import mobile_bert
+        >>> student, teacher = (
+        ...     td.models.MobileBertMaskedLM.from_preset(
+        ...         name, load_weights=False, vocabulary_size=10, num_layers=2)
+        ...     for name in ("mobile_bert_24l_512d", "ib_bert_large_24l_512d"))
+        >>> stages = mobile_bert.pre_training(student, teacher, data=[])
+        >>> [stage.name for stage in stages]
+        ['block-1', 'block-2', 'pre-training']
+
     Reference: section 3.3, "Training Objectives", and 3.4, "Training
     Strategies".
     """

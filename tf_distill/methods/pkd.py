@@ -62,6 +62,18 @@ def patient(
     Returns:
         list of one `Stage`, `"patient"`.
 
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import pkd
+        >>> def classifier(num_layers):
+        ...     return td.models.BertTextClassifier.from_preset(
+        ...         "bert_tiny_2l_128d", load_weights=False, num_classes=2,
+        ...         num_layers=num_layers, vocabulary_size=10)
+        >>> stages = pkd.patient(
+        ...     classifier(2), classifier(4), data=[], layer_map="last")
+        >>> [stage.name for stage in stages]
+        ['patient']
+
     Reference: section 3.3, eq. 6 and 7.
     """
 

@@ -62,6 +62,20 @@ def pre_trained_distillation(
     Raises:
         ValueError: the language model and the student share no encoder.
 
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import pre_trained_distillation
+        >>> def classifier(num_layers):
+        ...     return td.models.BertTextClassifier.from_preset(
+        ...         "bert_tiny_2l_128d", load_weights=False, num_classes=2,
+        ...         num_layers=num_layers, vocabulary_size=10)
+        >>> student = classifier(1)
+        >>> stages = pre_trained_distillation.pre_trained_distillation(
+        ...     td.models.BertMaskedLM(student.backbone), student,
+        ...     classifier(2), corpus=[], transfer=[])
+        >>> [stage.name for stage in stages]
+        ['pre-training', 'distillation']
+
     Reference: section 2, "Pre-trained Distillation".
     """
     if getattr(language_model, "backbone", None) is not student.backbone:

@@ -134,6 +134,17 @@ def task(
     Returns:
         list of two `Stage`s, `"intermediate"` and `"prediction"`.
 
+    Example:
+        >>> import tf_distill as td
+        >>> from tf_distill.methods import tiny_bert
+        >>> def classifier(num_layers):
+        ...     return td.models.BertTextClassifier.from_preset(
+        ...         "bert_tiny_2l_128d", load_weights=False, num_classes=2,
+        ...         num_layers=num_layers, vocabulary_size=10)
+        >>> stages = tiny_bert.task(classifier(1), classifier(2), data=[])
+        >>> [stage.name for stage in stages]
+        ['intermediate', 'prediction']
+
     Reference: section 3.3, "Task-specific Distillation"; section 4.2.
     """
     return [
