@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-# Also what `jit_compile` should be where a test makes many steps: JAX knows no
-# other graphs, and TensorFlow's without XLA are sooner traced than with it.
+# Where a test makes many steps, it had better say `run_eagerly=not IS_JAX` or
+# `jit_compile=IS_JAX`: each step that JAX does not compile, it traces anew.
 IS_JAX = keras.config.backend() == "jax"
 
 needs_tensorflow = pytest.mark.skipif(
