@@ -54,30 +54,36 @@ def test_parameters_are_the_papers(name, forgotten):
 
 
 @pytest.mark.parametrize(
-    ("task", "name", "arguments", "count"),
+    ("name", "sizes", "count"),
     [
-        # Cased, and multilingual with its other 23 blocks.
-        ("Backbone", "distil_bert", {"vocabulary_size": 28996}, 65_190_912),
+        ("distil_bert_6l_768d", {"vocabulary_size": 28996}, 65_190_912),
         (
-            "Backbone",
-            "mobile_bert",
+            "mobile_bert_24l_512d",
+            # Multilingual, without 23 blocks that are alike.
             {"vocabulary_size": 119547, "num_layers": 1},
             35_977_088 - 23 * 842_240,
         ),
-        ("TextClassifier", "distil_bert", {"num_classes": 2}, 66_955_010),
-        ("QuestionAnswering", "distil_bert", {}, 66_362_880 + 1_538),
     ],
 )
-def test_parameters_of_others(task, name, arguments, count, forgotten):
-    names = {
-        "distil_bert": ("DistilBert", "distil_bert_6l_768d"),
-        "mobile_bert": ("MobileBert", "mobile_bert_24l_512d"),
-    }
-    family, architecture = names[name]
-    cls = getattr(models, f"{family}{task}")
+def test_parameters_with_other_words(name, sizes, count, forgotten):
     with keras.StatelessScope(initialize_variables=False):
-        found = cls.from_preset(architecture, load_weights=False, **arguments)
-    assert found.count_params() == count
+        cls = getattr(models, ARCHITECTURES[name].backbone)
+        backbone = cls.from_preset(name, load_weights=False, **sizes)
+    assert backbone.count_params() == count
+
+
+def test_parameters_of_distil_bert_s_heads(forgotten):
+    with keras.StatelessScope(initialize_variables=False):
+        backbone = models.DistilBertBackbone.from_preset(
+            "distil_bert_6l_768d", load_weights=False
+        )
+        # An optimizer would have a variable with a value.
+        classifier = models.DistilBertTextClassifier(
+            backbone, num_classes=2, compile=False
+        )
+        answers = models.DistilBertQuestionAnswering(backbone, compile=False)
+    assert classifier.count_params() == 66_955_010
+    assert answers.count_params() == 66_362_880 + 1_538
 
 
 def test_overrides_replace_the_sizes():
