@@ -1,5 +1,6 @@
 """A tiny classifier, and its exports scored once in new processes."""
 
+import functools
 import string
 import types
 
@@ -97,30 +98,47 @@ def as_encoded(inputs):
     )
 
 
+class Exported:
+    """A task trained in half precision, and its exports, made when asked for.
+
+    Every process that runs tests makes its own; most need a part of them.
+    """
+
+    def __init__(self, folder):
+        keras.utils.set_random_seed(0)
+        self.folder = folder
+        self.model = make_task("mixed_bfloat16", label_names=LABELS)
+        self.inputs = inputs_of(self.model.preprocessor, TEXTS)
+        self.encoded = as_encoded(self.inputs)
+        served = export.as_float32(self.model)
+        self.logits = np.asarray(served(self.inputs, training=False))
+
+    @functools.cached_property
+    def version(self):
+        return export.saved_model(self.model, self.folder / "tiny")
+
+    @functools.cached_property
+    def lite(self):
+        return export.litert(self.model, self.folder / "tiny.tflite")
+
+    @functools.cached_property
+    def int8(self):
+        path = self.folder / "tiny_int8.tflite"
+        return export.litert(self.model, path, quantization="int8_dynamic")
+
+    @functools.cached_property
+    def from_saved_model(self):
+        return export.score_in_new_process(self.version, TEXTS, self.encoded)
+
+    @functools.cached_property
+    def from_lite(self):
+        return export.score_in_new_process(self.lite, encoded=self.encoded)
+
+
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """A task trained in half precision, exported, and scored elsewhere."""
-    keras.utils.set_random_seed(0)
-    model = make_task("mixed_bfloat16", label_names=LABELS)
-    folder = tmp_path_factory.mktemp("exported")
-    version = export.saved_model(model, folder / "tiny")
-    lite = export.litert(model, folder / "tiny.tflite")
-    int8 = export.litert(
-        model, folder / "tiny_int8.tflite", quantization="int8_dynamic"
-    )
-    inputs = inputs_of(model.preprocessor, TEXTS)
-    encoded = as_encoded(inputs)
-    return types.SimpleNamespace(
-        model=model,
-        version=version,
-        lite=lite,
-        int8=int8,
-        inputs=inputs,
-        encoded=encoded,
-        logits=np.asarray(export.as_float32(model)(inputs, training=False)),
-        from_saved_model=export.score_in_new_process(version, TEXTS, encoded),
-        from_lite=export.score_in_new_process(lite, encoded=encoded),
-    )
+    """A task and its exports, scored once in new processes."""
+    return Exported(tmp_path_factory.mktemp("exported"))
 
 
 QUESTIONS = [
