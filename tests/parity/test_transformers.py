@@ -93,6 +93,15 @@ def theirs(kind, family, config):
     return model
 
 
+def theirs_as_published(family):
+    """A masked LM of theirs in its default size, initialized as they do."""
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{family}Config")(
+        attn_implementation="eager"
+    )
+    return getattr(transformers, f"{family}ForMaskedLM")(config).eval()
+
+
 def run(model, inputs):
     arguments = {
         "input_ids": inputs["token_ids"],
