@@ -148,3 +148,16 @@ def test_a_preset_without_its_weights_and_with_another_dtype(tmp_path):
     mixed = BertBackbone.from_preset(tmp_path, dtype="mixed_bfloat16")
     assert mixed(tiny.batch())["pooled_output"].dtype == "bfloat16"
     np.testing.assert_array_equal(mixed.weights[0], tiny.backbone().weights[0])
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_a_quantized_encoder_is_saved_as_it_is(tmp_path):
+    # Keras saves a policy for each layer by its path, which must be its own.
+    ours, inputs = tiny.backbone(dropout=0.0), tiny.batch()
+    exact = ours(inputs)["pooled_output"]
+    ours.quantize("int8")
+    expected = ours(inputs)["pooled_output"]
+    assert not np.array_equal(expected, exact)
+    ours.save(tmp_path / "encoder.keras")
+    again = keras.saving.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(again(inputs)["pooled_output"], expected)

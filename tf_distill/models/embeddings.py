@@ -21,7 +21,13 @@ def embedding_dtype(dtype):
         >>> embedding_dtype("mixed_bfloat16")
         'float32'
     """
-    return keras.dtype_policies.get(dtype).variable_dtype
+    policy = keras.dtype_policies.get(dtype)
+    if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+        # A quantized encoder's, which has a policy for each of its layers.
+        return keras.dtype_policies.DTypePolicyMap(
+            policy.variable_dtype, dict(policy)
+        )
+    return policy.variable_dtype
 
 
 def token_embedding(vocabulary_size, width, dtype):
