@@ -1,4 +1,9 @@
-"""Encoders and tasks, as `keras_hub` backbones and tasks."""
+"""Encoders and tasks, as `keras_hub` backbones and tasks.
+
+To import this package registers its classes with Keras: `import
+tf_distill.models` before `keras.saving.load_model` of a `.keras` file, as `import
+tf_distill` alone loads nothing.
+"""
 
 from tf_distill.models.architectures import ARCHITECTURES
 from tf_distill.models.bert_backbone import BertBackbone
