@@ -1,8 +1,8 @@
 """Encoders and tasks, as `keras_hub` backbones and tasks.
 
-To import this package registers its classes with Keras: `import
-tf_distill.models` before `keras.saving.load_model` of a `.keras` file, as `import
-tf_distill` alone loads nothing.
+To import this package registers its classes with Keras. So `import
+tf_distill.models` stands before `keras.saving.load_model` of a `.keras` file;
+`import tf_distill` alone loads nothing.
 """
 
 from tf_distill.models.architectures import ARCHITECTURES
