@@ -3,20 +3,22 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import TEXTS, make_task
+from conftest import QUESTIONS, TEXTS, make_task
 
 from tf_distill import export
+from tf_distill.export import example_batches
 from tf_distill.export import score as score_file
+from tf_distill.export.example_batches import flat_texts
 
 
 def test_rows_keep_their_order_in_many_batches(exported, monkeypatch):
-    monkeypatch.setattr(score_file, "BATCH_SIZE", 3)
+    monkeypatch.setattr(example_batches, "BATCH_SIZE", 3)
     encoded = vars(exported.encoded)
     outputs = score_file.score(exported.lite, encoded)
     np.testing.assert_allclose(
         outputs["tokens_logits"], exported.logits, atol=1e-3
     )
-    texts = score_file._flat_texts(TEXTS)
+    texts = flat_texts(TEXTS)
     outputs = score_file.score(exported.version, {**texts, **encoded})
     for signature in ["text", "tokens"]:
         np.testing.assert_allclose(
@@ -27,13 +29,65 @@ def test_rows_keep_their_order_in_many_batches(exported, monkeypatch):
 def test_pairs_and_str(tmp_path):
     version = export.saved_model(make_task(), tmp_path, pairs=True)
     pairs = [("so good", "bad"), ("", "déjà"), ("day", "")]
-    outputs = score_file.score(version, score_file._flat_texts(pairs))
+    outputs = score_file.score(version, flat_texts(pairs))
+    with pytest.raises(ValueError, match="takes second_text, text, but single"):
+        score_file.score(version, flat_texts(["so good"]))
     loaded = score_file._saved_model_signatures(version)[0]
     for row, (first, second) in enumerate(pairs):
         alone = loaded(text=[first], second_text=[second])
         np.testing.assert_allclose(
             outputs["text_logits"][row], alone["logits"][0], atol=1e-5
         )
+
+
+def test_questions_and_contexts(answering, monkeypatch):
+    monkeypatch.setattr(example_batches, "BATCH_SIZE", 2)
+    texts = flat_texts(QUESTIONS)
+    outputs = score_file.score(answering.version, texts)
+    loaded = score_file._saved_model_signatures(answering.version)[0]
+    for row, (question, context) in enumerate(QUESTIONS):
+        alone = loaded(question=[question], context=[context])
+        answer = alone["answer"][0].decode()
+        assert outputs["text_answer"][row] == answer
+        assert outputs["text_start"][row] == alone["start"][0]
+    assert any(outputs["text_answer"])
+    with pytest.raises(ValueError, match="takes context, question, but sing"):
+        score_file.score(answering.version, flat_texts(["who?"]))
+
+
+def test_values_of_tokens_in_batches_of_other_lengths(monkeypatch):
+    """Each row's own, in the rows' order, and fillers after them."""
+    monkeypatch.setattr(example_batches, "BATCH_SIZE", 2)
+    lengths = np.array([3, 1, 2])
+    data = {
+        "token_ids": np.array([5, 6, 7, 8, 9, 10], "int32"),
+        "segment_ids": np.zeros(6, "int32"),
+        "offsets": np.cumsum([0, *lengths]),
+    }
+
+    def run(token_ids, segment_ids, padding_mask):
+        names = np.array([f"é{i}".encode() for i in token_ids.flat], object)
+        return {
+            "logits": np.stack([token_ids, -token_ids], -1).astype("float32"),
+            "start": token_ids,
+            "label": names.reshape(token_ids.shape),
+        }
+
+    batches = example_batches.token_batches(data)
+    found = example_batches.rows_of("tokens", *batches, run)
+    # Rows of 1 and 2 tokens are a batch, of 2; then that of 3.
+    starts = [[5, 6, 7], [8, 0, -1], [9, 10, -1]]
+    assert found["tokens_start"].tolist() == starts
+    assert found["tokens_label"].tolist() == [
+        ["é5", "é6", "é7"],
+        ["é8", "é0", ""],
+        ["é9", "é10", ""],
+    ]
+    assert found["tokens_logits"][..., 1].tolist() == [
+        [-5, -6, -7],
+        [-8, 0, 0],
+        [-9, -10, 0],
+    ]
 
 
 def test_nothing_to_score(exported):

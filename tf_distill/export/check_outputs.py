@@ -3,8 +3,6 @@
 Letters: N examples, C classes.
 """
 
-import numpy as np
-
 from tf_distill.export.task import TEXT_TASKS
 
 # Absolute, of probabilities; of scores a share of the largest.
@@ -30,10 +28,13 @@ def check_outputs(outputs, logits, task, tolerance):
             nothing to compare.
 
     Example:
+        >>> import numpy as np
         >>> outputs = {"tokens_probabilities": np.array([[0.5, 0.5]])}
         >>> check_outputs(outputs, [[1.0, 1.0]], "classification", 1e-4)
         {'tokens_probabilities': 0.0}
     """
+    import numpy as np
+
     if task not in TEXT_TASKS:
         raise ValueError(f"task={task!r}: expected one of {TEXT_TASKS}.")
     expected = _served(np.asarray(logits, "float64"), task)
@@ -60,6 +61,8 @@ def check_outputs(outputs, logits, task, tolerance):
 
 def _served(logits, task):
     """Probabilities, `(N, C)`, or scores, `(N,)`."""
+    import numpy as np
+
     if task == "regression":
         return logits.reshape(len(logits))
     if task == "multilabel":

@@ -15,7 +15,12 @@ import subprocess
 import sys
 import tempfile
 
-BATCH_SIZE = 32
+from tf_distill.export.example_batches import (
+    flat_texts,
+    rows_of,
+    text_batches,
+    token_batches,
+)
 
 
 def score_in_new_process(path, texts=None, encoded=None, *, timeout=None):
@@ -23,26 +28,31 @@ def score_in_new_process(path, texts=None, encoded=None, *, timeout=None):
 
     Args:
         path: a SavedModel's version folder or a .tflite file.
-        texts: N str (or bytes), or N pairs of them, for `serving_default`. A
-            .tflite file takes no text.
+        texts: N str (or bytes), or N pairs of them, for `serving_default`: a
+            text and a second one, or a question and its context. A .tflite
+            file takes no text.
         encoded: for `tokens`, N tokenized examples: an object with
             `token_ids` and `segment_ids`, flat, and `offsets`, `(N + 1,)`.
         timeout: seconds, or None to wait for as long as it takes.
 
     Returns:
         dict of arrays of N rows: "text_logits", "text_probabilities",
-        "text_label", … from the texts, "tokens_logits", … from the ids.
+        "text_label", … from the texts, "tokens_logits", … from the ids. What
+        has a value for each token, `(N, T)` or `(N, T, C)`, is as long as the
+        longest example; beyond an example's own batch it is 0, of whole numbers
+        -1, of strings empty.
 
     Raises:
         ValueError: neither texts nor ids, or texts for a .tflite file.
-        RuntimeError: the process failed; ends with what it wrote last.
+        RuntimeError: the process failed, as of single texts for a model of
+            pairs; ends with what it wrote last.
     """
     import numpy as np
 
     _check_data(path, texts is not None, encoded is not None)
     data = {}
     if texts is not None:
-        data.update(_flat_texts(texts))
+        data.update(flat_texts(texts))
     if encoded is not None:
         data.update(
             token_ids=np.asarray(encoded.token_ids),
@@ -78,6 +88,9 @@ def score(path, data):
 
     Returns:
         As `score_in_new_process`.
+
+    Raises:
+        ValueError: see there, or single texts for a model of pairs.
     """
     path = pathlib.Path(path)
     _check_data(path, "text_offsets" in data, "offsets" in data)
@@ -89,9 +102,9 @@ def score(path, data):
         text, tokens = None, litert_runner(path)
     outputs = {}
     if "text_offsets" in data:
-        outputs.update(_rows("text", *_text_batches(data), text))
+        outputs.update(rows_of("text", *text_batches(data, text.names), text))
     if "offsets" in data:
-        outputs.update(_rows("tokens", *_token_batches(data), tokens))
+        outputs.update(rows_of("tokens", *token_batches(data), tokens))
     return outputs
 
 
@@ -124,90 +137,15 @@ def _saved_model_signatures(path):
     text.loaded = tokens.loaded = loaded
 
     def as_tensors(signature):
-        return lambda **inputs: {
-            name: value.numpy()
-            for name, value in signature(
-                **{name: tf.constant(x) for name, x in inputs.items()}
-            ).items()
-        }
+        def run(**inputs):
+            inputs = {name: tf.constant(x) for name, x in inputs.items()}
+            outputs = signature(**inputs)
+            return {name: value.numpy() for name, value in outputs.items()}
+
+        run.names = set(signature.structured_input_signature[1])
+        return run
 
     return as_tensors(text), as_tensors(tokens)
-
-
-def _flat_texts(texts):
-    """Bytes and offsets: NumPy's own strings lose zeros and bad UTF-8."""
-    import numpy as np
-
-    texts = list(texts)
-    columns = {"text": texts}
-    if texts and not isinstance(texts[0], (str, bytes)):
-        first, second = zip(*texts, strict=True)
-        columns = {"text": first, "second_text": second}
-    flat = {}
-    for name, column in columns.items():
-        column = [t.encode() if isinstance(t, str) else t for t in column]
-        lengths = [0, *map(len, column)]
-        flat[f"{name}_bytes"] = np.frombuffer(b"".join(column), "uint8")
-        flat[f"{name}_offsets"] = np.cumsum(lengths, dtype="int64")
-    return flat
-
-
-def _text_batches(data):
-    import numpy as np
-
-    columns = {}
-    for name in ("text", "second_text"):
-        if f"{name}_offsets" in data:
-            content = data[f"{name}_bytes"].tobytes()
-            offsets = data[f"{name}_offsets"]
-            columns[name] = [
-                content[start:end]
-                for start, end in zip(offsets, offsets[1:], strict=False)
-            ]
-    order = np.argsort([len(text) for text in columns["text"]], kind="stable")
-    return order, (
-        {name: [texts[i] for i in rows] for name, texts in columns.items()}
-        for rows in _batched(order)
-    )
-
-
-def _token_batches(data):
-    import numpy as np
-
-    offsets = data["offsets"]
-    order = np.argsort(np.diff(offsets), kind="stable")
-
-    def padded(rows):
-        lengths = offsets[rows + 1] - offsets[rows]
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        batch = {"padding_mask": mask.astype("int32")}
-        for name in ("token_ids", "segment_ids"):
-            batch[name] = np.zeros(mask.shape, "int32")
-            batch[name][mask] = np.concatenate(
-                [data[name][offsets[i] : offsets[i + 1]] for i in rows]
-            )
-        return batch
-
-    return order, (padded(rows) for rows in _batched(order))
-
-
-def _batched(order):
-    for start in range(0, len(order), BATCH_SIZE):
-        yield order[start : start + BATCH_SIZE]
-
-
-def _rows(prefix, order, batches, run):
-    """Runs batches of rows in `order` and puts the rows back in theirs."""
-    import numpy as np
-
-    outputs = [run(**batch) for batch in batches]
-    rows = {}
-    for name in outputs[0] if outputs else ():
-        values = np.concatenate([output[name] for output in outputs])
-        if values.dtype == object:
-            values = np.array([value.decode() for value in values])
-        rows[f"{prefix}_{name}"] = values[np.argsort(order)]
-    return rows
 
 
 def main(arguments=None):
