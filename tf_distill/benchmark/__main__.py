@@ -1,7 +1,7 @@
 """The named architectures' sizes and speeds, beside what their papers print.
 
-`python -m tf_distill.benchmark sizes`, `… latency`, `… train`, `… data`
-and `… growth`; `--help` says more.
+`python -m tf_distill.benchmark sizes`, `… latency`, `… serving`, `… train`,
+`… data` and `… growth`; `--help` says more.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 from tf_distill.benchmark.data_command import add_data_command
 from tf_distill.benchmark.growth_command import add_growth_command
 from tf_distill.benchmark.machine import describe_machine
+from tf_distill.benchmark.serving_command import add_serving_command
 from tf_distill.benchmark.sizes import architecture_size, sizes_table
 from tf_distill.benchmark.speed_ups import (
     STUDENTS,
@@ -146,6 +147,7 @@ def _parser():
             + ("all" if command is sizes else ", ".join(STUDENTS)),
         )
     _add_latency_arguments(latency)
+    add_serving_command(commands)
     add_train_command(commands)
     add_data_command(commands)
     add_growth_command(commands)

@@ -1,6 +1,7 @@
 """What the command lines of several measurements have in common."""
 
 import argparse
+import shutil
 import sys
 
 DTYPES = ("float32", "bfloat16")
@@ -30,3 +31,31 @@ def at_least_one(text):
 
 
 at_least_one.__name__ = "whole number"  # argparse: "invalid whole number"
+
+
+def add_peer_python(parser, names):
+    """Adds `--peer-python NAME=PYTHON`, which may come several times.
+
+    Args:
+        parser: of `argparse`.
+        names: of the environments that peers live in.
+    """
+
+    def read(text):
+        name, _, python = text.partition("=")
+        if name not in names:
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: the environments are {', '.join(names)}"
+            )
+        if shutil.which(python) is None:
+            raise argparse.ArgumentTypeError(f"{python!r} is no program")
+        return name, python
+
+    parser.add_argument(
+        "--peer-python",
+        type=read,
+        action="append",
+        default=[],
+        metavar="NAME=PYTHON",
+        help=f"a peer's environment, of {', '.join(names)}; by default this",
+    )

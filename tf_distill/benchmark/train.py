@@ -136,7 +136,7 @@ def rows_of(key, answers, steps):
         answers: what `rounds_in_turn` returns.
         steps: int, of a turn.
     """
-    roofs = _roofs(answers, steps)
+    roofs = roof_rates(answers, steps)
     sides = [w for w in answers if w.side.who != ROOF]
     seconds = {
         w: statistics.median(a["seconds"] / steps for a in answers[w])
@@ -174,8 +174,16 @@ def rows_of(key, answers, steps):
     return rows
 
 
-def _roofs(answers, steps):
-    """Operations a second of matrix products, the best of each dtype."""
+def roof_rates(answers, steps):
+    """Operations a second of matrix products, the best of each dtype.
+
+    Args:
+        answers: what `rounds_in_turn` returns.
+        steps: int, of a turn.
+
+    Returns:
+        dict of floats by dtype.
+    """
     roofs = {}
     for worker, found in answers.items():
         if worker.side.who == ROOF:

@@ -2,10 +2,10 @@
 
 import argparse
 import pathlib
-import shutil
 
 from tf_distill.benchmark.command_arguments import (
     DTYPES,
+    add_peer_python,
     at_least_one,
     dtypes,
     say,
@@ -53,15 +53,7 @@ def add_train_command(commands):
         help="true lengths of sentences in tokens, [CLS] and [SEP] among "
         "them, one a line; by default drawn: log-normal, median 11, sigma 0.6",
     )
-    parser.add_argument(
-        "--peer-python",
-        type=_environment,
-        action="append",
-        default=[],
-        metavar="NAME=PYTHON",
-        help="a peer's environment, of "
-        f"{', '.join(ENVIRONMENTS)}; by default this one",
-    )
+    add_peer_python(parser, ENVIRONMENTS)
     parser.add_argument(
         "--small", action="store_true", help="tiny models, to try it out"
     )
@@ -114,14 +106,3 @@ def _lengths(file):
             f"{file}: must have a length of at least 1 on each line"
         )
     return numbers
-
-
-def _environment(text):
-    name, _, python = text.partition("=")
-    if name not in ENVIRONMENTS:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: the environments are {', '.join(ENVIRONMENTS)}"
-        )
-    if shutil.which(python) is None:
-        raise argparse.ArgumentTypeError(f"{python!r} is no program")
-    return name, python

@@ -21,7 +21,7 @@ def read_model(folder):
     if "Distil" in cls.__name__:
         more = {}
     model = cls.from_pretrained(folder, attn_implementation="sdpa", **more)
-    return _with_bert_epsilon(model)
+    return with_bert_epsilon(model)
 
 
 def _ib_bert(folder, config):
@@ -48,10 +48,10 @@ def _ib_bert(folder, config):
             f"{folder} does not fit transformers' MobileBERT: it lacks "
             f"{missing} and has {left} too many."
         )
-    return _with_bert_epsilon(model)
+    return with_bert_epsilon(model)
 
 
-def _with_bert_epsilon(model):
+def with_bert_epsilon(model):
     """`transformers` has 1e-5 for two norms, whatever a config says."""
     import torch
 
