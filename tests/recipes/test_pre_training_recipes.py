@@ -52,7 +52,7 @@ def held_out(place):
 )
 def test_distil_bert(place, kind, cls):
     module = tiny_glue.recipe("distil_bert_pretrain")
-    run = place / kind
+    run = place / f"student-{kind}"
     module.main(
         module.Config(
             teacher=str(place / "bert"),
