@@ -203,7 +203,10 @@ def test_what_cannot_be_rounded():
     distiller = td.Distiller(
         task, tiny.classifier(), [td.LogitMatch(td.losses.SoftCrossEntropy())]
     )
+    quantized = tiny.backbone(num_layers=1)
+    quantized.blocks[0].get_layer("query").quantize("int8")
     for model, message in [
+        (quantized, "was quantized by Keras .* as it was before"),
         (theirs, "BertBackbone is not an encoder or a task"),
         (half, "computes in half precision"),
         (distiller, "pass `distiller.student`"),

@@ -283,7 +283,10 @@ def test_other_models_are_refused(tmp_path):
     unknown = tiny.backbone(activation="tanh")
     replacing = encoders.mobile_bert(mask_rule="replace", mask_value=-6.0)
     inverted = encoders.mobile_bert(**encoders.IB_BERT)
+    quantized = tiny.backbone(num_layers=1)
+    quantized.blocks[0].get_layer("query").quantize("int8")
     for model, message in (
+        (quantized, "quantized by Keras .* export the model as it was before"),
         (inverted, "bottleneck's width, 12, and could not load it"),
         (theirs, "not a BertBackbone. KerasHub's"),
         (distiller, "pass `distiller.student`"),

@@ -234,7 +234,10 @@ def test_wrong_models(tmp_path):
         )
         for rows in (len(VOCABULARY) + 128, len(VOCABULARY) - 1)
     )
+    quantized = make_task(num_layers=1)
+    quantized.backbone.blocks[0].get_layer("query").quantize("int8")
     for model, message in [
+        (quantized, "quantized by Keras .* export the model as it was before"),
         (distiller, "distiller.student"),
         (unbuilt, "an unbuilt Sequential"),
         (task.backbone, "has no preprocessor.*preprocessor="),

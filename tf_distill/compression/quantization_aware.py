@@ -113,6 +113,29 @@ def is_quantization_aware(model):
     return any(isinstance(layer, FakeQuantizer) for layer in _layers(model))
 
 
+def is_quantized_by_keras(model):
+    """Whether Keras' own `quantize` has changed a model's layers.
+
+    Args:
+        model: `keras.Model`.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> import keras
+        >>> layers = [keras.Input((4,)), keras.layers.Dense(2)]
+        >>> model = keras.Sequential(layers)
+        >>> model.layers[0].quantize("int8")
+        >>> is_quantized_by_keras(model)
+        True
+    """
+    return any(
+        getattr(layer, "quantization_mode", None) is not None
+        for layer in _layers(model)
+    )
+
+
 def check_can_be_quantized(model):
     """Raises unless `quantization_aware` can work on a model."""
     if keras.config.backend() != "tensorflow":
@@ -137,6 +160,12 @@ def check_can_be_quantized(model):
             "tf_distill.models. KerasHub's BERT and DistilBERT can be read "
             "into these: save it (`save_to_preset`) and give the folder to "
             "their `from_preset`."
+        )
+    if is_quantized_by_keras(model):
+        raise ValueError(
+            f"{model.name} was quantized by Keras (`quantize`), so that there "
+            "are no float32 weights to train: begin with the model as it was "
+            "before, such as a preset that was saved of it."
         )
     half = {
         layer.name

@@ -3,6 +3,7 @@
 import json
 
 from tf_distill.export.publish import publish_folder
+from tf_distill.export.task import check_not_quantized
 
 
 def hugging_face(model, folder, *, tokenizer=None, card=None):
@@ -79,6 +80,7 @@ def _backbone(model):
             f"{type(model).__name__} holds a teacher and a student; write the "
             "student alone: pass `distiller.student`."
         )
+    check_not_quantized(model)
     backbone = getattr(model, "backbone", model)
     if not isinstance(backbone, Encoder):
         raise ValueError(

@@ -85,6 +85,7 @@ def exportable(model, task, preprocessor=None):
             "and export it in a process with KERAS_BACKEND=tensorflow."
         )
     task = task_of(model, task)
+    check_not_quantized(model)
     _check_preprocessor(model, preprocessor)
     activation = getattr(model, "activation", None)
     if task in TEXT_TASKS and activation not in (
@@ -101,6 +102,27 @@ def exportable(model, task, preprocessor=None):
             f"{model.output_shape[-1]}: for classes use task='classification'."
         )
     return as_float32(model)
+
+
+def check_not_quantized(model):
+    """Refuses what Keras' own `quantize` has made of a model.
+
+    Args:
+        model: `keras.Model`.
+
+    Raises:
+        ValueError: it was quantized by Keras.
+    """
+    from tf_distill.compression.quantization_aware import (
+        is_quantized_by_keras,
+    )
+
+    if is_quantized_by_keras(model):
+        raise ValueError(
+            f"{model.name} was quantized by Keras (`quantize`), and no format "
+            "takes its layers: export the model as it was before; LiteRT then "
+            "rounds it, with quantization='int8_dynamic' or 'int8'."
+        )
 
 
 def _check_is_one_network(model):
