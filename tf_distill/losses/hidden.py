@@ -170,6 +170,19 @@ class ClsDistance(DistillationLoss):
         super().__init__(name=name, **kwargs)
         self.normalized = normalized
 
+    def check(self, teacher, student):
+        """Raises where the [CLS] vectors are not of one width.
+
+        Args:
+            teacher, student: `(B, T, D)`; T may differ, as it does between
+                two vocabularies.
+
+        Raises:
+            ValueError: D differs, or there are not three axes.
+        """
+        self.check_axes(teacher.shape)
+        super().check(teacher[:, :1], student[:, :1])
+
     def per_example(self, teacher, student, where=None):
         """One value an example, float32, `(B,)`."""
         values = cls_distance(teacher, student, normalized=self.normalized)
