@@ -65,8 +65,11 @@ def main(file):
     # Or operations that do not wait for each other would run beside them.
     tf.config.threading.set_inter_op_parallelism_threads(1)
     from tf_distill.benchmark.latency import measure_latency
-    from tf_distill.benchmark.parity import KERAS, predictor_of
-    from tf_distill.benchmark.predictions import token_inputs
+    from tf_distill.benchmark.predictions import (
+        KERAS,
+        predictor_of,
+        token_inputs,
+    )
     from tf_distill.export.student_preset import read_student
 
     model = read_student(job["paths"].pop(KERAS))

@@ -12,13 +12,11 @@ from tf_distill.benchmark.format_latencies import latencies_in_new_process
 from tf_distill.benchmark.machine import describe_machine
 from tf_distill.benchmark.plain_table import plain_table
 from tf_distill.benchmark.predictions import (
+    KERAS,
     keras_predictor,
-    litert_predictor,
-    saved_model_predictor,
+    predictor_of,
 )
 from tf_distill.export.litert_file import litert_ops
-
-KERAS = "keras"
 
 
 def measure_parity(
@@ -81,20 +79,6 @@ def measure_parity(
         "examples": len(table.texts),
     }
     return {"machine": describe_machine(), "settings": settings, "rows": rows}
-
-
-def predictor_of(form, path, model, threads=None, shape=(None, None)):
-    """A format as a function of token inputs; see `benchmark.predictions`.
-
-    What was written for `transformers` is read back into Keras.
-    """
-    if form == "saved_model":
-        return saved_model_predictor(str(path))
-    if form.startswith("litert"):
-        return litert_predictor(path, threads)
-    if form == "hugging_face":
-        model = type(model).from_preset(str(path))
-    return keras_predictor(model, *shape)
 
 
 def parity_table(result):
@@ -173,20 +157,13 @@ def _row(form, path, found, expected, model, table):
 
 
 def _scores(found, model, table):
-    from tf_distill import metrics
+    from tf_distill.metrics import text_predictions, text_scores
 
+    task = getattr(model, "task", "classification")
     labels = np.asarray(table.labels)
-    if getattr(model, "task", None) == "regression":
-        pearson = np.corrcoef(found[:, 0], labels.reshape(-1))[0, 1]
-        return {"pearson": float(pearson)}
-    if getattr(model, "task", None) == "multilabel":
-        predictions = (found > 0).astype(int)
-    else:
-        predictions = found.argmax(-1)
-    return {
-        "accuracy": metrics.accuracy(labels, predictions),
-        "macro_f1": metrics.macro_f1(labels, predictions),
-    }
+    if task == "regression":
+        labels = labels.reshape(-1)
+    return text_scores(task, labels, text_predictions(task, found))
 
 
 def size_of(path):

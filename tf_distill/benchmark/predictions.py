@@ -9,6 +9,8 @@ Letters: B batch, T tokens.
 
 import pathlib
 
+KERAS = "keras"  # the format that the others are compared with
+
 
 def callable_of(model, batch=1, length=128, threads=None):
     """A forward pass of a model, or of an export of it.
@@ -168,6 +170,20 @@ def litert_predictor(path, threads=None):
     runner = litert_runner(path, threads)
     names = list(runner.get_input_details())
     return lambda inputs: runner(**{name: inputs[name] for name in names})
+
+
+def predictor_of(form, path, model, threads=None, shape=(None, None)):
+    """A format as a function of token inputs; as by `keras_predictor`.
+
+    What was written for `transformers` is read back into Keras.
+    """
+    if form == "saved_model":
+        return saved_model_predictor(str(path))
+    if form.startswith("litert"):
+        return litert_predictor(path, threads)
+    if form == "hugging_face":
+        model = type(model).from_preset(str(path))
+    return keras_predictor(model, *shape)
 
 
 def token_inputs(batch, length):
