@@ -36,7 +36,7 @@ def masked_lm_cross_entropy(labels, logits, where=None):
     Reference: Devlin et al. 2019, section 3.1, task #1.
     """
     counted = _counted(labels, where)
-    labels = ops.where(counted, ops.cast(labels, "int32"), 0)
+    labels = ops.cast(ops.where(counted, labels, 0), "int32")
     scores = ops.log_softmax(ops.cast(logits, "float32"))
     picked = ops.take_along_axis(scores, labels[..., None], axis=-1)
     # Chosen, not multiplied: what does not count may be infinite.
