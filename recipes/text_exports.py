@@ -26,7 +26,7 @@ def check_place(saved_models, name):
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ValueError(
             f"{folder} is not a folder that can be written to. Choose another "
-            "with --saved-models or --name."
+            "with --saved-models."
         )
 
 

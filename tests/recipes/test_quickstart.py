@@ -44,6 +44,7 @@ def smoke(tmp_path_factory):
 def test_help_answers_at_once_and_loads_no_tensorflow():
     script = (
         "import runpy, sys\n"
+        f"sys.path.insert(0, {str(RECIPE.parent)!r})\n"
         f"sys.argv = ['quickstart.py', '--help']\n"
         f"try: runpy.run_path({str(RECIPE)!r}, run_name='__main__')\n"
         "except SystemExit as end: assert end.code in (0, None), end.code\n"
@@ -97,6 +98,7 @@ def test_a_run_leaves_curves_card_logs_and_one_version(smoke):
     (model,) = (cwd / "saved_models").iterdir()
     assert [version.name for version in model.iterdir()] == ["1"]
     assert model.name.endswith("_smoke")  # not what a server serves
+    assert f"\n# {model.name}\n" in (folder / "README.md").read_text()
     assert not [f for f in folder.iterdir() if "partial" in f.name]
 
 
@@ -132,15 +134,36 @@ def test_running_again_trains_nothing_anew(smoke):
     assert [version.name for version in model.iterdir()] == ["1"]
 
 
-def test_another_configuration_does_not_touch_a_run_folder(tmp_path):
-    (tmp_path / "config.json").write_text('{"name": "full"}')
+@needs_packages
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ('{"recipe": "quickstart", "name": "full"}', "with another name"),
+        ('{"model_type": "bert"}', "is no run folder"),
+        ("", "config.json"),
+    ],
+)
+def test_another_folder_is_left_alone(config, words, tmp_path):
+    (tmp_path / "config.json").write_text(config)
     done = run("--smoke", "--run", tmp_path)
-    assert done.returncode != 0
-    assert "another configuration" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert (tmp_path / "config.json").read_text() == '{"name": "full"}'
+    assert done.returncode == 1
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    assert (tmp_path / "config.json").read_text() == config
 
 
+@needs_packages
+def test_places_that_cannot_be_written_to_are_told_first(tmp_path):
+    (tmp_path / "file").touch()
+    for option in ("--run", "--saved-models"):
+        done = run("--smoke", option, tmp_path / "file", cwd=tmp_path)
+        assert done.returncode == 1
+        assert str(tmp_path / "file") in done.stderr
+        assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@needs_packages
 def test_a_run_folder_in_use_is_refused(tmp_path):
     import fcntl
 

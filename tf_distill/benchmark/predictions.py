@@ -116,8 +116,11 @@ def keras_predictor(model, batch=None, length=None):
     def forward(*inputs):
         return model(dict(zip(names, inputs, strict=True)), training=False)
 
+    # Traced here: TensorFlow warns of many functions that trace when called.
+    concrete = forward.get_concrete_function()
+
     def predict(inputs):
-        outputs = forward(*(inputs[name] for name in names))
+        outputs = concrete(*(tf.constant(inputs[name]) for name in names))
         return keras.tree.map_structure(lambda x: x.numpy(), outputs)
 
     return predict
