@@ -34,7 +34,7 @@ def main(config):
 
     results = [read(run) for run in config.runs]
     settings = [result["config"] for result in results]
-    may_differ = ("seed", "exported", "machine")
+    may_differ = ("seed", "exported", "machine", "latency_threads")
     for key in set(settings[0]) - set(may_differ):
         values = [s.get(key) for s in settings]
         if any(value != values[0] for value in values):
@@ -55,6 +55,9 @@ def main(config):
         "\n"
     )
     exported = {s["exported"] for s in settings}
+    left_out = {"name", "role"}
+    if len({s["latency_threads"] for s in settings}) > 1:
+        left_out.add("latency_ms")  # their mean would mean nothing
     means = []
     for index, row in enumerate(results[0]["rows"]):
         if row["role"] == "export" and len(exported) > 1:
@@ -63,7 +66,7 @@ def main(config):
         mean = {
             key: float(np.mean([r[key] for r in rows]))
             for key in row
-            if key not in ("name", "role")
+            if key not in left_out
         }
         means.append({"name": row["name"], **mean})
     print(markdown_table(means))
