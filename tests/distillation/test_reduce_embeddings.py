@@ -81,8 +81,11 @@ def test_an_equal_width_keeps_everything():
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"hidden_dim": 14}, "20 words of width 14 .* may not be wider"),
-        ({"vocabulary_size": 21}, "21 words .* 20 of width 12"),
+        (
+            {"hidden_dim": 14},
+            "width 14 .* wider. .* at most 12, or leave this call out",
+        ),
+        ({"vocabulary_size": 21}, "21 words .* 20 of width 12: .* vocabulary"),
     ],
 )
 def test_what_does_not_fit_changes_nothing(sizes, message):

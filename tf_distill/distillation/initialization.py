@@ -164,13 +164,7 @@ def reduce_embeddings(student, teacher):
             "Embeddings can be reduced where positions are as wide as words, "
             "as in BERT and DistilBERT; MobileBERT's words are narrower."
         )
-    if num_words != tokens.shape[0] or width > tokens.shape[1]:
-        raise ValueError(
-            f"The student's {num_words:,} words of width {width} cannot be "
-            f"cut from the teacher's {tokens.shape[0]:,} of width "
-            f"{tokens.shape[1]}: it needs the teacher's vocabulary and may "
-            "not be wider."
-        )
+    _check_can_be_cut((num_words, width), tokens.shape)
     # The right singular vectors, from the small Gram matrix, largest first.
     lengths, vectors = np.linalg.eigh(tokens.T.astype("float64") @ tokens)
     projection = vectors[:, ::-1][:, :width]
@@ -188,6 +182,20 @@ def reduce_embeddings(student, teacher):
         values[:rows] = (source @ projection)[:rows]
         target.assign(values)
     return float(lengths[::-1][:width].sum() / lengths.sum())
+
+
+def _check_can_be_cut(ours, theirs):
+    """Refuses words that the teacher's do not hold; shapes (words, width)."""
+    if ours[0] == theirs[0] and ours[1] <= theirs[1]:
+        return
+    mend = f"it may not be wider. Choose a student of at most {theirs[1]}"
+    if ours[0] != theirs[0]:
+        mend = "it needs the teacher's vocabulary. Build it with that"
+    raise ValueError(
+        f"The student's {ours[0]:,} words of width {ours[1]} cannot be cut "
+        f"from the teacher's {theirs[0]:,} of width {theirs[1]}: {mend}, or "
+        "leave this call out: its words then begin at random."
+    )
 
 
 def _check_encoders(ours, theirs):
