@@ -113,6 +113,10 @@ def run_folder(run, settings, option="--run"):
             is found before anything was made.
     """
     run = pathlib.Path(run)
+    if run.is_file():
+        raise ValueError(
+            f"{option} {run} is a file. Choose a folder, which need not exist."
+        )
     new, written = not run.exists(), run / "config.json"
     _check_same(written, settings, option)  # before anything is put into it
     try:

@@ -45,13 +45,16 @@ def match_head(config, found):
         found: the text's classes, None for a score.
 
     Returns:
-        `Head`.
+        `Head`. A text without some of the teacher's classes has them all, in
+        its order, as its student has.
 
     Raises:
         ValueError: the head is of other classes.
+        FileNotFoundError: the teacher is a folder that is not there.
     """
     from tf_distill.checkpoints import read_label_names
 
+    _check_place(config.teacher)
     theirs, fine_tune = (
         read_label_names(config.teacher),
         config.fine_tune_teacher,
@@ -73,24 +76,71 @@ def match_head(config, found):
         return Head(found, fine_tune=bool(fine_tune), order_assumed=True)
     if fine_tune:
         return Head(found, new=True, fine_tune=True)
+    some = _of_some(theirs, found)
+    # Where a text may have several, a class that none has may be unknown; and
+    # numbers from 0 are any model's.
+    if some and not unnamed and config.task == "classification":
+        missing = [name for name in some if name not in found]
+        say(
+            f"{config.train} has no {missing}: the student keeps these classes."
+        )
+        return Head(some)
+    raise ValueError(_others(config, found, theirs, unnamed, some))
+
+
+def _check_place(teacher):
+    """Refuses, before anything is loaded, a folder that is not there."""
+    if "://" in teacher or not re.search(r"[/\\.]", teacher):
+        return  # a handle, or the name of a preset
+    if not pathlib.Path(teacher).is_dir():
+        raise FileNotFoundError(
+            f"--teacher {teacher}: there is no such folder. Check the path; a "
+            f"model of the Hub is hf://{teacher.lstrip('./')}."
+        )
+
+
+def _others(config, found, theirs, unnamed, some):
+    """What to say of a head of other outputs than the text has classes."""
     data = "a score" if found is None else f"{len(found)} classes {list(found)}"
-    raise ValueError(
+    mend = "Use the teacher's names in the file, choose another --label or"
+    if found is None:
+        mend = "Leave out --task regression, choose another teacher or"
+    elif unnamed:
+        mend = (
+            "Its outputs have no names, so which are the file's cannot be told:"
+            ' name them in its config.json ("id2label") or task.json '
+            '("label_names"), choose another --label or'
+        )
+    elif some is not None:
+        mend = "These are not all of the teacher's: use texts of all, another"
+    return (
         f"{config.train}, column {config.label!r} has {data}, but the head of "
-        f"--teacher {config.teacher} has {len(theirs)} outputs {theirs}. Use "
-        "the teacher's names in the file, choose another --label or --task, or "
-        "pass --fine-tune-teacher True to train a new head."
+        f"--teacher {config.teacher} has {len(theirs)} outputs {theirs}. "
+        f"{mend} --task, or pass --fine-tune-teacher True to train a new head."
     )
 
 
 def _in_order_of(theirs, found):
     """The text's classes in the teacher's order; None if they are others."""
-    from tf_distill.data.class_order import order_classes
+    names = _of_some(theirs, found)
+    return names if names and len(names) == len(found) else None
 
-    try:
-        ordered = order_classes({name: name for name in found or ()}, theirs)
-    except ValueError:
+
+def _of_some(theirs, found):
+    """All of the teacher's classes, in its order; the text's as it spells them.
+
+    None if the text has another.
+    """
+    from tf_distill.data.class_order import spelling
+
+    ours = {spelling(name): name for name in found or ()}
+    keys = [spelling(name) for name in theirs]
+    unique = len(ours) == len(found or ()) and len(set(keys)) == len(keys)
+    if not ours or not unique or not ours.keys() <= set(keys):
         return None
-    return tuple(ordered) or None
+    return tuple(
+        ours.get(key, name) for key, name in zip(keys, theirs, strict=True)
+    )
 
 
 def read_teacher(config, head, dtype):

@@ -342,7 +342,10 @@ BAD_FILES = {
     "missing column": (b"tweet,label\nso,up\n", ["line 1", "'text'", "tweet"]),
     "empty label": (GOOD + b"the cat,\n", ["line 4", "'label'", "is empty"]),
     "empty text": (GOOD + b" ,up\n", ["line 4", "'text'", "is empty"]),
-    "not UTF-8": (GOOD + b"caf\xe9,up\n", ["line 4", "0xe9", "UTF-8"]),
+    "not UTF-8": (
+        GOOD + b"caf\xe9,up\n",
+        ["line 4", "0xe9", "--encoding-errors replace"],
+    ),
     "scores": (b"text,label\na,0.5\nb,1\n", ["line 2", "regression"]),
     "one class": (b"text,label\na,up\nb,up\n", ["['up']", "at least 2"]),
     "other classes": (GOOD + b"a,sideways\n", ["sideways", "['up', 'down']"]),
@@ -384,11 +387,13 @@ BAD_ARGUMENTS = {
         ["train.csv, line 2", "'label'", "'up'"],
     ),
     "no head": (["--teacher", "encoder", "--fine-tune-teacher", "False"], []),
+    "mistyped": (["--teacher", "./encodr"], ["./encodr", "no such folder"]),
+    "no handle": (["--teacher", "user/model"], ["hf://user/model"]),
     "three classes": (["--teacher", "three"], ["three", "3 outputs"]),
     "no checkpoint": (["--teacher", "empty"], ["empty", "config.json"]),
     "a name with a slash": (["--name", "a/b"], ["--name a/b"]),
     "a file for a folder": (["--saved-models", "more.txt"], ["more.txt"]),
-    "a file for a run": (["--run", "more.txt"], ["more.txt", "--run"]),
+    "a file for a run": (["--run", "more.txt"], ["--run more.txt is a file"]),
     "somebody's folder for a run": (["--run", "three"], ["three", "--run"]),
     "only copies": (["--unlabelled", "copy.txt"], ["copy.txt", "leave out"]),
     "too few rows to split": ([], ["Give more text"]),
@@ -486,10 +491,26 @@ def test_whose_order_the_labels_have(recipe, tmp_path):
         heads(recipe, tmp_path, ["good", "bad"])
     with pytest.raises(ValueError, match="2 classes.*3 outputs"):
         heads(recipe, tmp_path, ["LABEL_0", "LABEL_1", "LABEL_2"])
+    with pytest.raises(ValueError, match="3 outputs.*no names.*id2label"):
+        heads(recipe, tmp_path, ["LABEL_0", "LABEL_1", "LABEL_2"])
     new = heads(recipe, tmp_path, ["good", "bad"], fine_tune_teacher=True)
     assert new.new and new.label_names == ("down", "up")
     again = heads(recipe, tmp_path, ["up", "down"], fine_tune_teacher=True)
     assert again.fine_tune and not again.new
+
+
+def test_a_text_of_some_of_the_classes(recipe, tmp_path, capsys):
+    theirs = ["Up", "neutral", "DOWN"]
+    some = heads(recipe, tmp_path, theirs)
+    assert some == recipe.teachers.Head(("up", "neutral", "down"))
+    assert "no ['neutral']" in capsys.readouterr().out
+    new = heads(recipe, tmp_path, theirs, fine_tune_teacher=True)
+    assert new.new and new.label_names == ("down", "up")
+    # Where several go together, a class that none has may be unknown.
+    with pytest.raises(ValueError, match="not all of the teacher"):
+        heads(recipe, tmp_path, theirs, task="multilabel")
+    with pytest.raises(ValueError, match="teacher's names in the file"):
+        heads(recipe, tmp_path, ["up", "left", "right"])
 
 
 @pytest.mark.slow

@@ -30,10 +30,10 @@ def order_classes(classes, label_names=None):
     """
     if label_names is None:
         return list(classes)
-    wanted = [_spelling(name) for name in label_names]
+    wanted = [spelling(name) for name in label_names]
     for names in (classes.values(), classes):
         found = {
-            _spelling(name): key
+            spelling(name): key
             for name, key in zip(names, classes, strict=True)
         }
         if sorted(wanted) == sorted(found):
@@ -45,5 +45,11 @@ def order_classes(classes, label_names=None):
     )
 
 
-def _spelling(name):
+def spelling(name):
+    """A class's name, whatever its case and with `-`, `_` or spaces.
+
+    Example:
+    >>> spelling("Not-Equivalent")
+    'not_equivalent'
+    """
     return "_".join(re.split(r"[\s_-]+", str(name).casefold().strip()))

@@ -129,8 +129,8 @@ def _lines(path, encoding_errors):
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path}, line {number}: byte 0x{error.object[error.start]:02x} is "
-            "not UTF-8. Convert the file, or pass encoding_errors='replace' if "
-            "the damaged characters do not matter."
+            "not UTF-8. Convert it, or pass encoding_errors='replace' (of a "
+            "recipe --encoding-errors replace) if the damage does not matter."
         ) from error
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(

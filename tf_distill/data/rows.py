@@ -108,8 +108,8 @@ def read_text(path, encoding_errors="strict"):
         line = data.count(b"\n", 0, error.start) + 1
         advice = (
             "(`iconv -f WINDOWS-1252 -t UTF-8`, if that is what it is), or "
-            "pass encoding_errors='replace' if the damaged characters do not "
-            "matter."
+            "pass encoding_errors='replace' (of a recipe --encoding-errors "
+            "replace) if the damaged characters do not matter."
         )
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             advice = "(`iconv -f UTF-16 -t UTF-8`): it begins as UTF-16 does."
