@@ -28,6 +28,11 @@ TAGGED = (
     '\n<doc id="2" url="u" title="Empty">\nEmpty\n\n</doc>\n'
     '<doc id="3" url="u" title="C">\nc\nText. </doc>\n\n</doc>\n'
 )
+JSON = r"""
+{"id": "1", "url": "u", "title": "A \"B\"", "text": "Text.\n\n More.\n"}
+{"id": "2", "url": "u", "title": "Empty", "text": "Empty\n"}
+{"id": "3", "revid": "9", "url": "u", "title": "C", "text": "c\u2028Text."}
+"""
 PLAIN = "A\n\nText.\n\nMore.\n\n\nEmpty\n\n\n\n\nC\n\n \nOnly. \n"
 
 
@@ -66,6 +71,11 @@ def test_wikipedia_extractors_articles(tmp_path):
     assert read(path, "wikipedia") == [
         ('A "B"', "Text.\nMore.", 1),
         ("C", "c\nText. </doc>", 13),
+    ]
+    path = write(tmp_path / "wiki_01", JSON)
+    assert read(path, "wikipedia") == [
+        ('A "B"', "Text.\nMore.", 2),
+        ("C", "c\u2028Text.", 4),
     ]
     path = write(tmp_path / "plain.txt", PLAIN)
     assert read(path, "wikipedia") == [
@@ -108,6 +118,10 @@ def test_folders_are_read_in_order(tmp_path):
             "line 13: the article 'C' has no e",
         ),
         ("a.txt", TAGGED + "x", "wikipedia", "line 18: 'x' is outside"),
+        ("a.txt", JSON[:-9], "wikipedia", "line 4: .*no article of.*--json"),
+        ("a.txt", '{"text": "x"}', "wikipedia", "line 1: .*'title'"),
+        ("a.txt", JSON + "[1]", "wikipedia", "line 5: '.1.' is no article"),
+        ("a.txt", r'{"title": "", "text": "\ud800"}', "wikipedia", "surrog"),
         ("a.txt", TAGGED[:40] + "\n" + TAGGED, "wikipedia", "line 3: .*within"),
     ],
 )

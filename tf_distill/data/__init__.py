@@ -8,7 +8,8 @@ a file is told at once.
 """
 
 from tf_distill.data.augmentation import AUGMENTED_COPIES, Augmenter
-from tf_distill.data.corpus import Document, read_documents
+from tf_distill.data.corpus import read_documents
+from tf_distill.data.document import Document
 from tf_distill.data.encode import Encoded, encode
 from tf_distill.data.glove import Glove, read_glove
 from tf_distill.data.glue import read_glue, write_glue_submission

@@ -6,7 +6,9 @@ import itertools
 import pathlib
 import re
 import zlib
-from typing import NamedTuple
+
+from tf_distill.data.document import Document
+from tf_distill.data.json_articles import json_articles
 
 # A line or document of more bytes is refused, so that memory has a bound; the
 # longest of Wikipedia's articles and most books have a few million.
@@ -14,15 +16,6 @@ LARGEST_DOCUMENT = 2**26
 _LAYOUTS = ("blank_line", "line", "wikipedia")
 _OPEN = {".gz": gzip.open, ".bz2": bz2.open}
 _TITLE = re.compile(r'\btitle="(.*)">$')
-
-
-class Document(NamedTuple):
-    """A document: its title, if it has one, its text, and where it begins."""
-
-    title: str
-    text: str
-    path: str
-    line: int
 
 
 def read_documents(paths, layout, *, encoding_errors="strict"):
@@ -37,8 +30,9 @@ def read_documents(paths, layout, *, encoding_errors="strict"):
             of its folders too, in the order of their names.
         layout: `"blank_line"`: documents are parted by blank lines. `"line"`:
             each line is one. `"wikipedia"`: WikiExtractor's articles, between
-            `<doc …>` and `</doc>`; or, where these were taken out, a title, a
-            blank line and lines of text, parted by two blank lines.
+            `<doc …>` and `</doc>`, or of its `--json`, one a line; or, without
+            either, a title, a blank line and lines of text, parted by two blank
+            lines.
         encoding_errors: `"replace"` turns bytes that are not UTF-8 into U+FFFD;
             `"strict"` refuses them.
 
@@ -160,13 +154,16 @@ def _parted(path, lines):
 
 
 def _wikipedia(path, lines):
-    """Yields WikiExtractor's articles, with or without its tags."""
+    """Yields WikiExtractor's articles: tagged, in JSON, or neither."""
     first = next(((n, line) for n, line in lines if line.strip()), None)
     if first is None:
         return
-    tagged = first[1].startswith("<doc ")
-    lines = itertools.chain([first], lines)
-    yield from (_tagged if tagged else _titled)(path, lines)
+    articles = _titled
+    if first[1].startswith("<doc "):
+        articles = _tagged
+    elif first[1].lstrip().startswith('{"'):
+        articles = json_articles
+    yield from articles(path, itertools.chain([first], lines))
 
 
 def _titled(path, lines):
