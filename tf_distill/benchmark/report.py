@@ -4,7 +4,8 @@ import csv
 import json
 import pathlib
 
-from tf_distill.export.columns import COLUMNS, used
+from tf_distill.benchmark.point_names import name_points
+from tf_distill.export.columns import COLUMNS, SCORES, used
 from tf_distill.export.publish import publish_file
 from tf_distill.extras import needs_extra
 
@@ -75,10 +76,11 @@ def plot_curves(path, logs, score="val_accuracy"):
             if epochs and epochs[0].get(key):
                 values = [float(epoch[key]) for epoch in epochs]
                 axis.plot(steps, values, marker="o", label=name)
-    dev_score = "dev " + score.removeprefix("val_").replace("_", "-")
+    dev_score = f"dev {_title(score.removeprefix('val_'))}"
     for axis, title in zip(axes, ("training loss", dev_score), strict=True):
         axis.set(title=title, xlabel="epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        # One tick is enough, or a single epoch would have fractions of it.
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if axis.lines:
             axis.legend(frameon=False, fontsize="small")
     _save(figure, path)
@@ -94,25 +96,39 @@ def plot_quality_against_latency(path, rows, quality="macro_f1"):
     """
     figure, (axis,) = _figure(1)
     colours = {"teacher": "C3", "student": "C0", "control": "C7"}
+    points = []
     for row in rows:
         if row.get("latency_ms") is None or row.get(quality) is None:
             continue
         colour = colours.get(row["role"], "C2")
         axis.scatter(row["latency_ms"], row[quality], color=colour)
-        axis.annotate(
-            row["name"],
-            (row["latency_ms"], row[quality]),
-            textcoords="offset points",
-            xytext=(5, 4),
-            fontsize="small",
-        )
+        points.append((row["name"], row["latency_ms"], row[quality]))
+    axis.set(xlabel="latency at batch 1, ms", ylabel=_title(quality))
+    axis.margins(x=0.25, y=0.15)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter("{x:g}")
-    axis.xaxis.set_minor_formatter("{x:g}")
-    axis.tick_params("x", which="minor", labelsize="xx-small")
-    axis.set(xlabel="latency at batch 1, ms", ylabel=quality.replace("_", "-"))
-    axis.margins(x=0.25)
+    axis.set_xticks(_ticks(*axis.get_xlim()))
+    axis.set_xticks([], minor=True)
+    name_points(axis, points)
     _save(figure, path)
+
+
+def _title(score):
+    """What a score is called."""
+    titles = {column.key: column.title for column in SCORES}
+    return titles.get(score, score.replace("_", "-"))
+
+
+def _ticks(low, high):
+    """Round numbers for an axis of logarithms, not too near each other."""
+    if high / low < 8:
+        import matplotlib.ticker
+
+        found = matplotlib.ticker.MaxNLocator(6).tick_values(low, high)
+    else:
+        steps = (1, 10) if high / low > 1e4 else (1, 2, 5, 10)
+        found = {step * 10.0**e for e in range(-6, 9) for step in steps}
+    return [tick for tick in sorted(found) if low <= tick <= high]
 
 
 def _figure(columns):
