@@ -21,12 +21,16 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def outputs_of_recipe(path, *texts):
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, str(RECIPE.resolve()), path, *texts],
+def run_recipe(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", BLOCKED, str(RECIPE.resolve()), *arguments],
         capture_output=True,
         text=True,
     )
+
+
+def outputs_of_recipe(path, *texts):
+    done = run_recipe(path, *texts)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -34,8 +38,12 @@ def outputs_of_recipe(path, *texts):
 @pytest.mark.parametrize("shape", [(None, None), (1, 8)])
 def test_texts_without_tensorflow(tmp_path, shape):
     pytest.importorskip("tokenizers", reason="the extra `litert`")
+    names = ["bad", "größer", "so"]
     student = models.BertTextClassifier(
-        tiny.backbone(), num_classes=3, preprocessor=tiny.preprocessor()
+        tiny.backbone(),
+        num_classes=3,
+        preprocessor=tiny.preprocessor(),
+        label_names=names,
     )
     tiny.randomize(student)
     path = str(export.litert(student, tmp_path / "a.tflite", shape=shape))
@@ -51,6 +59,23 @@ def test_texts_without_tensorflow(tmp_path, shape):
         found = outputs_of_recipe(path, *texts)
         np.testing.assert_allclose(found["logits"], expected, atol=1e-4)
         assert abs(sum(found["probabilities"]) - 1) < 1e-5
+        assert found["label_names"] == names
+
+
+def test_usage():
+    done = run_recipe()
+    assert done.returncode != 0 and not done.stdout
+    assert done.stderr.startswith("usage: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("missing", ["a.tflite", "a.json"])
+def test_a_missing_file(tmp_path, missing):
+    for name in {"a.tflite", "a.json", "vocab.txt"} - {missing}:
+        (tmp_path / name).write_text("{}")
+    done = run_recipe(str(tmp_path / "a.tflite"), "text")
+    assert done.returncode != 0
+    assert done.stderr.startswith(f"error: {tmp_path / missing}: no such file")
 
 
 def test_the_example_is_short():
