@@ -38,7 +38,7 @@ def preset(tmp_path_factory):
 def dev(tmp_path):
     path = tmp_path / "dev.tsv"
     rows = [f"{t}\t{'xyz'[k]}" for t, k in zip(TEXTS, LABELS, strict=True)]
-    path.write_text("\n".join(["sentence\tlabel", *rows]) + "\n")
+    path.write_text("\n".join(["text\tlabel", *rows]) + "\n")
     return path
 
 

@@ -90,6 +90,7 @@ def test_what_is_not_installed_is_named_with_its_extra(
     with pytest.raises(ModuleNotFoundError) as error:
         use(tmp_path)
     assert str(error.value) == (
-        f'{package} is not installed: pip install "tf_distill[recipes]"'
+        f'{package} is not installed: pip install -e ".[recipes]" in the clone '
+        "of tf_distill"
     )
     assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,8 @@ import importlib
 import os
 import warnings
 
+from tf_distill.extras import how_to_install
+
 LEGACY = "TF_USE_LEGACY_KERAS"
 
 
@@ -43,8 +45,8 @@ def tensorflow_model_optimization():
             return importlib.import_module("tensorflow_model_optimization")
     except ImportError as error:
         raise ImportError(
-            "TensorFlow Model Optimization is not installed: pip install "
-            f"'tf_distill[compression]' ({error})"
+            "TensorFlow Model Optimization is not installed: "
+            f"{how_to_install('compression')} ({error})"
         ) from error
     finally:
         if before is None:

@@ -1,5 +1,7 @@
 """Rows of TensorFlow Datasets, by name."""
 
+from tf_distill.extras import how_to_install
+
 
 def dataset_rows(name, split):
     """Yields the rows of a split of TensorFlow Datasets, one at a time.
@@ -24,8 +26,8 @@ def dataset_rows(name, split):
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(
-            f"Reading {name} by name needs TensorFlow Datasets: pip install "
-            "'tf_distill[data]'. Or give the folder of the files."
+            f"Reading {name} by name needs TensorFlow Datasets: "
+            f"{how_to_install('data')}. Or give the folder of the files."
         ) from error
     builder = tfds.builder(name)
     builder.download_and_prepare()

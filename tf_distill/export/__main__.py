@@ -184,7 +184,7 @@ def _parser():
         help="such a file of a hundred texts or more, for litert_int8",
     )
     for name, default in (
-        ("text", "sentence"),
+        ("text", "text"),
         ("second-text", None),
         ("label", "label"),
     ):

@@ -6,6 +6,8 @@ Letters: B batch, T tokens.
 import collections
 import pathlib
 
+from tf_distill.extras import how_to_install
+
 
 def flex_ops(path):
     """The operations of a .tflite file that plain LiteRT cannot run.
@@ -107,7 +109,7 @@ def litert_runner(path, threads=None):
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise ImportError(
-            "LiteRT is not installed: pip install 'tf_distill[litert]'"
+            f"LiteRT is not installed: {how_to_install('litert')}"
         ) from error
     # Given as bytes, because a mapped file that is replaced would crash.
     interpreter = Interpreter(

@@ -1,7 +1,7 @@
 """`keras.distillation` on our models: soft labels, one feature, hard labels."""
 
 REQUIRES = ["keras", "tensorflow", "keras_hub"]
-INSTALL = "pip install tf_distill"
+INSTALL = "pip install -e ."
 
 
 class Side:

@@ -4,7 +4,7 @@ Letters: B batch, T tokens.
 """
 
 REQUIRES = ["keras", "tensorflow", "keras_hub"]
-INSTALL = "pip install tf_distill"
+INSTALL = "pip install -e ."
 
 
 class Side:

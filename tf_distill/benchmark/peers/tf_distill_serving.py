@@ -6,7 +6,7 @@ Letters: B batch, T tokens.
 import pathlib
 
 REQUIRES = ["keras", "tensorflow", "keras_hub", "ai_edge_litert"]
-INSTALL = "pip install 'tf_distill[litert]'"
+INSTALL = "pip install -e '.[litert]'"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
