@@ -40,6 +40,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: "recipes" not in item.path.parts)
 
 
+@pytest.fixture(scope="session")
+def two_replicas():
+    """One strategy a process: a second's collectives meet the first's.
+
+    Each numbers them from the same start, and TensorFlow remembers the shapes
+    of a number for as long as the process lives.
+    """
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 def pytest_make_parametrize_id(val, argname):
     """Bytes go by their argument's name: gzip's hold the time of day."""
     return argname if isinstance(val, bytes) else None

@@ -12,7 +12,7 @@ from tf_distill.data import read_glue
 def test_without_tensorflow_datasets(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(
-        ImportError, match=r"glue/rte.*tf_distill\[data\].*fold"
+        ImportError, match=r"glue/rte.*\[data\].*clone of tf_distill.*folder"
     ):
         read_glue("RTE", "dev")
 

@@ -480,12 +480,9 @@ def test_accumulated_gradients_are_a_larger_batch_s():
 
 
 @needs_tensorflow
-def test_two_replicas_are_one():
-    import tensorflow as tf
-
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    assert strategy.num_replicas_in_sync == 2
-    with strategy.scope():
+def test_two_replicas_are_one(two_replicas):
+    assert two_replicas.num_replicas_in_sync == 2
+    with two_replicas.scope():
         made = pairs.compiled(loss=pairs.label_loss(), jit_compile=False)
     labels = np.arange(8) % 3
     weight = np.linspace(0.2, 2.0, 8)

@@ -132,11 +132,8 @@ def test_half_precision_scales_the_loss():
 
 
 @needs_tensorflow
-def test_accumulation_of_parts_that_are_chosen_late():
-    import tensorflow as tf
-
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+def test_accumulation_of_parts_that_are_chosen_late(two_replicas):
+    with two_replicas.scope():
         made = distiller()
         optimizer = with_multipliers(
             lambda rate: keras.optimizers.SGD(

@@ -153,11 +153,9 @@ def test_early_stopping_without_labels():
 # Distribution
 
 
-@pytest.fixture(scope="module")
-def scope():
-    import tensorflow as tf
-
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope
+@pytest.fixture
+def scope(two_replicas):
+    return two_replicas.scope
 
 
 @needs_tensorflow

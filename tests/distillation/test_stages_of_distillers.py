@@ -54,13 +54,9 @@ def test_a_checkpoint_at_least_is_kept(tmp_path):
 
 
 @needs_tensorflow
-def test_a_stage_built_for_two_replicas(tmp_path):
-    import tensorflow as tf
-
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
+def test_a_stage_built_for_two_replicas(tmp_path, two_replicas):
     def build():
-        with strategy.scope():
+        with two_replicas.scope():
             model = network(1)
             model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
         return model
