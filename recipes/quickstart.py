@@ -17,15 +17,15 @@ exported as SavedModel and LiteRT, reloaded in new processes and scored there.
     pip install -e ".[recipes]"
     pip install --no-deps --require-hashes \
         -r recipes/quickstart-requirements.txt
-    python recipes/quickstart.py          # sized for 10 minutes on two cores
+    python recipes/quickstart.py          # 7 minutes on two cores
     python recipes/quickstart.py --full   # all tweets; see docs/results.md
-    python recipes/quickstart.py --smoke  # two minutes, for a first look
+    python recipes/quickstart.py --smoke  # 80 seconds, for a first look
 
 Run the same command again to go on after an interruption: models that are
 trained already are read back from the run folder.
 
-Expected with `--full`: the half-depth student keeps at least 97 % of the
-teacher's accuracy and of its macro-F1.
+Expected with `--full`, on test: a teacher of 80.5 % accuracy, a half-depth
+student that keeps 98.8 % of it, a thin one that keeps 97.0 %.
 """
 
 import dataclasses
