@@ -5,7 +5,7 @@ from keras import tree
 
 from tf_distill.distillation import Distiller, Stage, tapped
 from tf_distill.distillation.tapped import OUTPUT
-from tf_distill.optimizers import WarmupLinearDecay
+from tf_distill.optimizers import AdamW, WarmupLinearDecay
 
 # Neither biases nor the scales and shifts of normalizations decay, as in BERT.
 NOT_DECAYED = ("bias", "gamma", "beta")
@@ -154,7 +154,7 @@ def adamw(learning_rate, *, warmup=0.1, weight_decay=0.01, **kwargs):
         warmup: float, share of the steps; then falls to 0 in a straight line.
             None keeps the learning rate constant.
         weight_decay: float, but of biases and normalizations.
-        **kwargs: other arguments of `keras.optimizers.AdamW`.
+        **kwargs: other arguments of `tf_distill.optimizers.AdamW`.
 
     Returns:
         A function of the number of steps that returns the optimizer.
@@ -171,9 +171,7 @@ def adamw(learning_rate, *, warmup=0.1, weight_decay=0.01, **kwargs):
         rate = learning_rate
         if warmup is not None:
             rate = WarmupLinearDecay(learning_rate, steps, int(warmup * steps))
-        optimizer = keras.optimizers.AdamW(
-            rate, weight_decay=weight_decay, **kwargs
-        )
+        optimizer = AdamW(rate, weight_decay=weight_decay, **kwargs)
         optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
         return optimizer
 

@@ -1,5 +1,6 @@
 """What the papers train with and Keras lacks."""
 
+from tf_distill.optimizers.adamw import AdamW
 from tf_distill.optimizers.lamb import Lamb
 from tf_distill.optimizers.multipliers import with_multipliers
 from tf_distill.optimizers.schedules import (
@@ -9,6 +10,7 @@ from tf_distill.optimizers.schedules import (
 )
 
 __all__ = [
+    "AdamW",
     "Lamb",
     "PhaseSchedule",
     "ScaledSchedule",

@@ -54,11 +54,13 @@ class Side:
         self.run(2 if job["lengths"] is None else 1)
 
     def run(self, steps):
-        """Trains for so many steps, or epochs over sentences."""
-        from tf_distill.benchmark.peers.training_parts import Repeated
+        """Trains for so many steps, or epochs of sentences; the seconds."""
+        from tf_distill.benchmark.peers.training_parts import (
+            Repeated,
+            seconds_of_fit,
+        )
 
         if self.job["lengths"] is None:
-            data, epochs = Repeated(self.batches, steps), 1
-        else:
-            data, epochs = self.batches, steps
-        self.distiller.fit(data, epochs=epochs, shuffle=False, verbose=0)
+            data = Repeated(self.batches, steps)
+            return seconds_of_fit(self.distiller, data)
+        return seconds_of_fit(self.distiller, self.batches, epochs=steps)

@@ -8,6 +8,7 @@ import pathlib
 REQUIRES = ["keras", "tensorflow", "keras_hub", "ai_edge_litert"]
 INSTALL = "pip install -e '.[litert]'"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+LITERT = {"litert": None, "litert_int8": "int8_dynamic"}
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -63,10 +64,14 @@ class Side:
         model, words = _classifier(*job["architecture"], job["length"])
         _write_inputs(folder, words, *shape)
         export.saved_model(model, folder / "saved_model")
-        export.litert(model, folder / "litert.tflite")
-        export.litert(
-            model, folder / "litert_int8.tflite", quantization="int8_dynamic"
-        )
+        for form, quantization in LITERT.items():
+            # Of this shape alone, as Keras' function below and a phone's file.
+            export.litert(
+                model,
+                folder / f"{form}.tflite",
+                quantization=quantization,
+                shape=shape,
+            )
         export.hugging_face(model, folder / "hugging_face")
         self.facts["flops"] = count_flops(model, job["length"], job["batch"])
         # With its shapes known beforehand, as a service would.
@@ -79,7 +84,7 @@ def _read(job, folder):
         saved_model_predictor,
     )
 
-    if job["form"].startswith("litert"):
+    if job["form"] in LITERT:
         return litert_predictor(
             folder / f"{job['form']}.tflite", job["threads"]
         )

@@ -4,6 +4,7 @@ Letters: B batch, T tokens, N rows.
 """
 
 import pathlib
+import time
 
 import keras
 import numpy as np
@@ -88,6 +89,29 @@ class Repeated(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         return self._batches[index % len(self._batches)]
+
+
+def seconds_of_fit(model, data, epochs=1):
+    """Trains; returns the seconds from the first epoch's begin to its end.
+
+    Of several epochs the sum. Not what comes after: when `fit` lets go of an
+    epoch's iterator, TensorFlow 2.21 waits, one time in three, until tf.data's
+    tuning wakes by itself, which takes up to as long again, at most a minute.
+    Whom it hits is chance.
+    """
+    timer = _EpochTimer()
+    model.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=[timer])
+    return timer.seconds
+
+
+class _EpochTimer(keras.callbacks.Callback):
+    seconds = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += time.perf_counter() - self._start
 
 
 def _masked_lms(job):

@@ -3,9 +3,10 @@
     python worker.py FILE
 
 FILE defines `REQUIRES`, names of packages; `INSTALL`, how to get these; and
-`Side(job)`, with `facts`, a dict, and `run(steps)`. Each line of the standard
-input is a task in JSON, each line of the standard output the answer; what
-libraries print goes to the standard error.
+`Side(job)`, with `facts`, a dict, and `run(steps)`, which may return seconds to
+count in place of those that it took. Each line of the standard input is a task
+in JSON, each line of the standard output the answer; what libraries print goes
+to the standard error.
 """
 
 import importlib.util
@@ -51,8 +52,9 @@ def _prepare(module, job):
 
 def _run(side, steps):
     start = time.perf_counter()
-    side.run(steps)
-    seconds = time.perf_counter() - start
+    seconds = side.run(steps)
+    if seconds is None:
+        seconds = time.perf_counter() - start
     return {"seconds": seconds, "peak_bytes": peak_bytes()}
 
 
