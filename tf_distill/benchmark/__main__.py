@@ -37,6 +37,9 @@ def main(arguments=None):
     except _Misuse as error:
         parser.error(str(error))
     print(json.dumps(result, indent=2) if arguments.json else text(result))
+    if isinstance(result, list) and arguments.run is not _sizes:
+        # The rows are all that the JSON of these has.
+        _say(_machine_line(describe_machine()))
 
 
 class _Misuse(Exception):
@@ -82,6 +85,12 @@ def _latency_text(result):
         f"tokens, {settings['threads']} threads, {settings['rounds']} rounds "
         "in turn.\nSpeed-ups are over BERT-base on the same backend; the "
         "papers' are of other machines.\n"
+        f"{_machine_line(machine)}"
+    )
+
+
+def _machine_line(machine):
+    return (
         f"{machine['processor']}, {machine['cores']} cores; TensorFlow "
         f"{machine['tensorflow']}, Keras {machine['keras']}, LiteRT "
         f"{machine['ai-edge-litert']};\ncommit {machine['commit']}."

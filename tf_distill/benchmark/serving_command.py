@@ -36,7 +36,8 @@ def add_serving_command(commands):
         ("--batch", 1, "texts at once (default 1)"),
         ("--length", 128, "tokens of a text (default 128)"),
         ("--rounds", 20, "timed turns of each (default 20)"),
-        ("--steps", 5, "predictions of a turn (default 5)"),
+        # The first of them finds the caches full of another's weights.
+        ("--steps", 20, "predictions of a turn (default 20)"),
         ("--threads", None, "of each process; by default as many as cores"),
     ):
         parser.add_argument(
