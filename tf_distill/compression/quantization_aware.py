@@ -21,6 +21,7 @@ from tf_distill.compression.quantized_embeddings import (
 )
 from tf_distill.layers import (
     AttentionScores,
+    Dense,
     DotProductAttention,
     PositionEmbedding,
 )
@@ -29,6 +30,7 @@ from tf_distill.models.masked_lm_head import TiedLogits
 
 QUANTIZED = {
     keras.layers.Dense: QuantizedDense,
+    Dense: QuantizedDense,
     keras.layers.Embedding: QuantizedEmbedding,
     keras.layers.ReversibleEmbedding: QuantizedReversibleEmbedding,
     PositionEmbedding: QuantizedPositionEmbedding,

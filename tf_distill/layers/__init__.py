@@ -1,6 +1,7 @@
 """Keras layers that the encoders are made of."""
 
 from tf_distill.layers.attention_scores import AttentionScores
+from tf_distill.layers.dense import Dense
 from tf_distill.layers.dot_product_attention import DotProductAttention
 from tf_distill.layers.encoder_block import encoder_block
 from tf_distill.layers.mobile_bert_block import mobile_bert_block
@@ -10,6 +11,7 @@ from tf_distill.layers.trigram_embedding import TrigramEmbedding
 
 __all__ = [
     "AttentionScores",
+    "Dense",
     "DotProductAttention",
     "NoNorm",
     "PositionEmbedding",

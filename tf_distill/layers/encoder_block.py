@@ -5,6 +5,7 @@ Letters: B batch, T tokens, D hidden width.
 
 import keras
 
+from tf_distill.layers.dense import Dense
 from tf_distill.layers.dot_product_attention import DotProductAttention
 
 
@@ -52,7 +53,7 @@ def encoder_block(
     """
 
     def dense(width, name, activation=None):
-        return keras.layers.Dense(
+        return Dense(
             width,
             activation=activation,
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),

@@ -5,6 +5,7 @@ Letters: B batch, T tokens, D hidden width, N bottleneck width.
 
 import keras
 
+from tf_distill.layers.dense import Dense
 from tf_distill.layers.dot_product_attention import DotProductAttention
 from tf_distill.layers.no_norm import NoNorm
 
@@ -75,7 +76,7 @@ def mobile_bert_block(
     _check_option("attention_input", attention_input, ATTENTION_INPUTS)
 
     def dense(x, width, name, activation=None):
-        return keras.layers.Dense(
+        return Dense(
             width,
             activation=activation,
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),

@@ -7,6 +7,8 @@ embedding, V words.
 import keras
 from keras import ops
 
+from tf_distill.layers import Dense
+
 
 def masked_lm_logits(
     hidden_states, mask_positions, token_embedding, activation, dtype
@@ -31,7 +33,7 @@ def masked_lm_logits(
     x = TokensAt(dtype=dtype, name="masked_tokens")(
         hidden_states, mask_positions
     )
-    x = keras.layers.Dense(
+    x = Dense(
         x.shape[-1],
         activation=activation,
         kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),

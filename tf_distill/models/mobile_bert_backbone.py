@@ -6,7 +6,7 @@ Letters: B batch, T tokens, E width of an embedding, D hidden width.
 import keras
 
 from tf_distill.checkpoints import mobile_bert
-from tf_distill.layers import TrigramEmbedding, mobile_bert_block
+from tf_distill.layers import Dense, TrigramEmbedding, mobile_bert_block
 from tf_distill.layers.mobile_bert_block import normalize
 from tf_distill.models.activations import activation_named
 from tf_distill.models.embeddings import (
@@ -109,7 +109,7 @@ class MobileBertBackbone(Encoder):
         self.trigram = TrigramEmbedding(
             dtype=embedding_dtype(dtype), name="trigram"
         )
-        self.embedding_projection = keras.layers.Dense(
+        self.embedding_projection = Dense(
             hidden_dim,
             kernel_initializer=initializer,
             dtype=dtype,

@@ -6,6 +6,7 @@ Letters: B batch, T tokens, D hidden width, C classes.
 import keras
 import keras_hub
 
+from tf_distill.layers import Dense
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
 from tf_distill.models.encoder import check_encoder, last_hidden_states
@@ -57,7 +58,7 @@ class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
         self.head_dropout = keras.layers.Dropout(
             dropout, dtype=backbone.dtype_policy, name="head_dropout"
         )
-        self.head = keras.layers.Dense(
+        self.head = Dense(
             num_classes,
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             dtype=backbone.dtype_policy.variable_dtype,
