@@ -45,6 +45,18 @@ def test_half_precision():
     assert layer.kernel.dtype == "float32"
 
 
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_keras_can_quantize_it(mode):
+    theirs = keras.layers.Dense(5)
+    theirs.build((None, None, 4))
+    ours, x = dense(), RANDOM.normal(size=(2, 3, 4)).astype("float32")
+    theirs.set_weights(ours.get_weights())
+    ours.quantize(mode)
+    theirs.quantize(mode)
+    assert [w.dtype for w in ours.weights] == [w.dtype for w in theirs.weights]
+    np.testing.assert_array_equal(ours(x), theirs(x))
+
+
 def test_round_trip_through_a_file(tmp_path):
     inputs = keras.Input((None, 4))
     model = tiny.randomize(keras.Model(inputs, Dense(5)(inputs)))

@@ -156,6 +156,10 @@ def test_a_quantized_encoder_is_saved_as_it_is(tmp_path):
     ours, inputs = tiny.backbone(dropout=0.0), tiny.batch()
     exact = ours(inputs)["pooled_output"]
     ours.quantize("int8")
+    kernels = [w for w in ours.weights if w.dtype == "int8"]
+    dense = [x for x in ours._flatten_layers() if hasattr(x, "kernel")]
+    assert len(dense) == 6 * ours.num_layers + 1  # and the pooler
+    assert {id(layer._kernel) for layer in dense} <= set(map(id, kernels))
     expected = ours(inputs)["pooled_output"]
     assert not np.array_equal(expected, exact)
     ours.save(tmp_path / "encoder.keras")
