@@ -71,6 +71,20 @@ def test_weights_in_several_files(tmp_path):
         HuggingFaceFolder(tmp_path).tensors()
 
 
+def test_one_file_is_read_before_an_index_beside_it(tmp_path):
+    # As `transformers` does: shards of an earlier save may still be there.
+    tensors = tiny.hugging_face_tensors()
+    folders.write(tmp_path, tensors)
+    shard = "model-00001-of-00001.safetensors"
+    old = {name: np.zeros_like(value) for name, value in tensors.items()}
+    safetensors.numpy.save_file(old, tmp_path / shard)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(tensors, shard)}))
+    found = HuggingFaceFolder(tmp_path).tensors()
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(found[name], tensor)
+
+
 def test_truncated_weights(tmp_path):
     folders.write(tmp_path, tiny.hugging_face_tensors())
     file = tmp_path / "model.safetensors"

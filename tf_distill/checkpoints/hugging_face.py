@@ -83,10 +83,11 @@ class HuggingFaceFolder:
         """
         index = self.path / "model.safetensors.index.json"
         file = self.path / "model.safetensors"
-        if index.exists():
-            stored = read_shards(index, self._no_safetensors)
-        elif file.exists():
+        # With both, `transformers` reads the one: the shards are older.
+        if file.exists():
             stored = read_safetensors(file)
+        elif index.exists():
+            stored = read_shards(index, self._no_safetensors)
         else:
             raise ValueError(self._no_safetensors(file.name))
         tensors = {}
