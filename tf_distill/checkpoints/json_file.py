@@ -23,7 +23,9 @@ def read_json(file):
             "or it was copied in part."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not valid JSON: {error}.") from error
+        raise ValueError(
+            f"{file} is not valid JSON: {error}. Copy or fetch it again."
+        ) from error
     if not isinstance(content, dict):
         raise ValueError(
             f"{file} holds a JSON {type(content).__name__}, but an object is "

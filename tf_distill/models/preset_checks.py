@@ -3,8 +3,24 @@
 import inspect
 import warnings
 
-from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
+import keras
+
+from tf_distill.checkpoints.json_file import read_json
 from tf_distill.models.architectures import architecture
+
+# With another of these each weight is still what and where it was.
+FREE = {
+    "activation",
+    "attention_dropout",
+    "dropout",
+    "dtype",
+    "mask_rule",
+    "mask_value",
+    "name",
+    "trainable",
+}
+# Of a task's, these decide what weights its head has.
+HEAD_ARGUMENTS = ("next_sentence", "classifier_activation")
 
 
 def check_known(backbone_cls, arguments, head_names=()):
@@ -21,16 +37,99 @@ def check_known(backbone_cls, arguments, head_names=()):
         )
 
 
-def check_depth(preset, load_weights, arguments):
-    """Refuses a Keras preset's weights for another number of layers."""
-    # Keras would leave the weights of further blocks unread and say nothing.
-    saved = HuggingFaceFolder(preset).config["config"]["num_layers"]
-    if load_weights and arguments.get("num_layers", saved) != saved:
+def check_same(preset, saved, given):
+    """Refuses arguments with which a checkpoint's weights mean another thing.
+
+    Args:
+        preset: the checkpoint, for messages.
+        saved: dict, the arguments that its weights are of.
+        given: dict, those that were passed to replace them.
+    """
+    # Keras would leave further weights unread, or read them into the layers
+    # of others, and say nothing.
+    different = [
+        f"{name} is {saved[name]!r} there, but {value!r} was passed"
+        for name, value in given.items()
+        if name in saved and name not in FREE and value != saved[name]
+    ]
+    if different:
         raise ValueError(
-            f"{preset} has the weights of {saved} layers, which do not fit "
-            f"num_layers={arguments['num_layers']}. Pass `load_weights=False` "
-            "for random ones."
+            f"The weights in {preset} do not fit other arguments than their "
+            f"own: {'; '.join(different)}. Leave them out, or pass "
+            "`load_weights=False` for random weights."
         )
+
+
+def check_weights(folder, names):
+    """Refuses HDF5 files of a Keras preset that are not whole, or not there.
+
+    Args:
+        folder: `pathlib.Path`.
+        names: a pattern of their names.
+    """
+    import h5py
+
+    files = sorted(folder.glob(names))
+    if not files:
+        raise ValueError(
+            f"{folder} has no {names}: it was copied in part. Copy or fetch "
+            "it again, or pass `load_weights=False` for random weights."
+        )
+    for file in files:
+        try:
+            h5py.File(file).close()
+        except OSError as error:
+            raise ValueError(
+                f"{file} is not a whole HDF5 file ({error}). Copy or fetch it "
+                "again."
+            ) from error
+
+
+def read_keras_object(file, given=()):
+    """The class that a JSON file of a Keras preset names, and its arguments.
+
+    Args:
+        file: `pathlib.Path` of a config.json or task.json.
+        given: names of arguments that need not be there.
+
+    Returns:
+        The class and a dict.
+
+    Raises:
+        ValueError: the file is damaged, or nothing registered the class.
+    """
+    return _saved_object(file, read_json(file), given)
+
+
+def _saved_object(file, content, given=()):
+    name, config = content.get("registered_name"), content.get("config")
+    known = isinstance(name, str)
+    cls = keras.saving.get_registered_object(name) if known else None
+    if cls is None:
+        raise ValueError(
+            f"{file} is of the class {name!r}, which Keras does not know: "
+            "import the module that registers it first (with "
+            "`keras.saving.register_keras_serializable`)."
+        )
+    missing = []
+    if isinstance(config, dict):
+        signature = inspect.signature(cls.__init__)
+        missing = [
+            argument.name
+            for argument in list(signature.parameters.values())[1:]
+            if argument.default is argument.empty
+            and argument.kind is argument.POSITIONAL_OR_KEYWORD
+            and argument.name not in {*config, *given}
+        ]
+    if missing or not isinstance(config, dict):
+        raise ValueError(
+            f"{file} lacks {', '.join(missing) or 'the config'} of "
+            f"{cls.__name__}: it was damaged or written by hand. Fetch it "
+            "again, or save the model again with `save_to_preset`."
+        )
+    if isinstance(config.get("backbone"), dict):
+        _saved_object(file, config["backbone"])
+    return cls, config
 
 
 def check_architecture(cls, name, load_weights):

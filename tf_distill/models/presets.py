@@ -1,22 +1,28 @@
 """Finds what a preset is and builds an encoder or a task from it."""
 
 import inspect
-import json
 import pathlib
 
-import keras
 import keras_hub
 
-from tf_distill.checkpoints.google import is_google_checkpoint
+from tf_distill.checkpoints.google import (
+    is_google_checkpoint,
+    open_checkpoint,
+)
 from tf_distill.checkpoints.hugging_face import HuggingFaceFolder
+from tf_distill.checkpoints.json_file import read_json
 from tf_distill.models import hugging_face_presets, keras_hub_presets
 from tf_distill.models.architectures import architecture_arguments
 from tf_distill.models.preset_checks import (
+    FREE,
+    HEAD_ARGUMENTS,
     check_architecture,
-    check_depth,
     check_known,
+    check_same,
+    check_weights,
     has_classes,
     no_head_without_classes,
+    read_keras_object,
     say_that_the_head_is_new,
 )
 
@@ -28,8 +34,8 @@ def load_backbone(cls, preset, load_weights=True, **kwargs):
     if kind == "architecture":
         check_architecture(cls, preset, load_weights)
         return cls(**architecture_arguments(preset, **kwargs))
+    _check_weights(kind, cls, preset, load_weights, kwargs)
     if kind == "keras":
-        check_depth(preset, load_weights, kwargs)
         load = keras_hub.models.Backbone.from_preset.__func__
         return load(cls, str(preset), load_weights, **kwargs)
     if kind == "keras_hub":
@@ -53,9 +59,13 @@ def load_task(cls, preset, load_weights=True, **kwargs):
         kwargs,
         [n for n in head_names if n not in ("self", "backbone", "kwargs")],
     )
+    if kind != "architecture":
+        _check_weights(kind, cls.backbone_cls, preset, load_weights, kwargs)
     if kind == "keras":
         return _task_from_keras(cls, preset, load_weights, head, kwargs)
     if kind == "hugging_face":
+        if load_weights:
+            _check_hugging_face_head(cls, preset, head)
         return hugging_face_presets.read_task(
             cls, preset, load_weights, head, **kwargs
         )
@@ -90,6 +100,9 @@ def _kind(cls, preset):
         name = found.config.get("registered_name")
         if name is None:
             return "hugging_face", preset
+        for file in ("task.json", "preprocessor.json", "tokenizer.json"):
+            if (found.path / file).exists():
+                read_json(found.path / file)
         theirs = str(name).startswith("keras_hub>")
         return "keras_hub" if theirs else "keras", found.path
     preset = str(preset)
@@ -101,24 +114,60 @@ def _kind(cls, preset):
     return "architecture", preset
 
 
-def _saved_head(cls, preset):
+def _check_weights(kind, cls, preset, load_weights, kwargs):
+    """Refuses damaged weights, and others' arguments for a checkpoint's."""
+    folder = pathlib.Path(preset)
+    if kind == "keras":
+        _, saved = read_keras_object(folder / "config.json", kwargs)
+    if not load_weights:
+        return
+    if kind != "hugging_face" and folder.is_dir():
+        check_weights(folder, "model*.weights.h5")
+    if not kwargs.keys() - FREE:
+        return
+    family = cls.hugging_face
+    if kind == "hugging_face":
+        saved = open_checkpoint(preset).arguments(family.arguments)
+    if kind == "keras_hub":
+        if cls.keras_hub_cls is None:
+            return  # which has a better message
+        theirs = cls.keras_hub_cls.from_preset(str(preset), load_weights=False)
+        saved = family.keras_hub_arguments(theirs)
+    check_same(preset, saved, kwargs)
+
+
+def _check_hugging_face_head(cls, preset, head):
+    given = {name: head[name] for name in HEAD_ARGUMENTS if name in head}
+    reads_it = has_classes(cls) or head.get("next_sentence")
+    if given and reads_it and "num_classes" not in head:
+        of_head = cls.backbone_cls.hugging_face.heads[cls.hugging_face_head]
+        saved = open_checkpoint(preset).arguments(of_head.arguments)
+        check_same(preset, saved, given)
+
+
+def _saved_head(cls, preset, load_weights, head):
     """The config of a Keras preset's task, None if not of this class."""
     file = pathlib.Path(preset) / "task.json"
     if not file.exists():
         return None
-    task = json.loads(file.read_text("utf-8"))
-    saved_cls = keras.saving.get_registered_object(task["registered_name"])
-    return task["config"] if issubclass(saved_cls, cls) else None
+    saved_cls, saved = read_keras_object(file, head)
+    if not issubclass(saved_cls, cls):
+        return None
+    # A number of classes begins a new head.
+    if load_weights and "num_classes" not in head:
+        given = {name: head[name] for name in HEAD_ARGUMENTS if name in head}
+        check_same(preset, saved, given)
+        check_weights(file.parent, "task.weights.h5")
+    return saved
 
 
 def _task_from_keras(cls, preset, load_weights, head, kwargs):
-    saved = _saved_head(cls, preset)
+    saved = _saved_head(cls, preset, load_weights, head)
     if has_classes(cls):
         if saved is None:
             no_head_without_classes(preset, head)
-        elif (
-            head.get("num_classes", saved["num_classes"])
-            != saved["num_classes"]
+        elif head.get("num_classes", saved.get("num_classes")) != saved.get(
+            "num_classes"
         ):
             # Names and meaning of other classes.
             others = {n: None for n in ("label_names", "task") if n in saved}
@@ -126,7 +175,6 @@ def _task_from_keras(cls, preset, load_weights, head, kwargs):
     if kwargs.keys() - {"dtype"}:
         # KerasHub's task loader hands nothing but the dtype to the backbone,
         # and reads the weights of a given one only if it reads a task's.
-        check_depth(preset, load_weights, kwargs)
         read = load_weights and saved is None
         head["backbone"] = load_backbone(
             cls.backbone_cls, preset, read, **kwargs
