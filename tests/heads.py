@@ -63,7 +63,8 @@ def batch(task, lengths=(3, 5, 2, 5), width=None, seed=0):
     inputs["mask_positions"] = generator.integers(
         0, max(min(lengths), 1), (len(lengths), 3)
     ).astype("int32")
-    return {name: inputs[name] for name in task.input}
+    inputs = {name: inputs[name] for name in task.input}
+    return inputs if all(lengths) else tiny.as_tensors(inputs)
 
 
 def outputs_of(task, inputs):

@@ -9,6 +9,7 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
+from keras import ops
 
 from tf_distill import models
 
@@ -64,18 +65,28 @@ def preprocessor(sequence_length=8):
 
 
 def batch(lengths=(3, 5, 2, 5), width=None, seed=0):
-    """Token ids, two segments and the padding mask, `(B, T)` each."""
+    """Token ids, two segments and the padding mask, `(B, T)` each.
+
+    With a length of 0 they are tensors, in which nobody looks: in arrays a row
+    of padding is refused.
+    """
     generator = np.random.default_rng(seed)
     lengths = np.asarray(lengths)
     longest = max(lengths.max(), 1)
     mask = np.arange(width or longest) < lengths[:, None]
     drawn = generator.integers(5, 20, (len(lengths), 64))[:, : mask.shape[1]]
     later = np.arange(mask.shape[1]) >= lengths[:, None] // 2
-    return {
+    inputs = {
         "token_ids": (drawn * mask).astype("int32"),
         "segment_ids": (later & mask).astype("int32"),
         "padding_mask": mask.astype("int32"),
     }
+    return inputs if lengths.all() else as_tensors(inputs)
+
+
+def as_tensors(inputs):
+    """The same on the backend's device."""
+    return {name: ops.convert_to_tensor(x) for name, x in inputs.items()}
 
 
 def softmax(x):

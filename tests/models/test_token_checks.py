@@ -7,6 +7,7 @@ import pytest
 import tiny
 from on_backend import compiled
 
+import tf_distill as td
 from tf_distill.distillation import tapped
 from tf_distill.models import BertBackbone
 
@@ -97,3 +98,63 @@ def test_tables_do_not_begin_with_the_same_numbers():
     assert not np.allclose(tables[0], tables[1])
     assert not np.allclose(tables[0], tables[2])
     assert not np.allclose(tables[1], tables[2])
+
+
+def distilled(student, **kwargs):
+    match = td.LogitMatch(td.losses.SoftCrossEntropy())
+    return td.Distiller(student, tiny.classifier(), [match], **kwargs)
+
+
+def batches(token_ids, lengths, **kwargs):
+    """Rows that lie end to end, as `encode` makes them."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids = np.array(token_ids, "int32")
+    encoded = td.data.Encoded(ids, 0 * ids, offsets, max_length=16)
+    labels = np.zeros(len(lengths), "int32")
+    return td.data.BucketedBatches(encoded, labels, batch_size=2, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "lengths", "message"),
+    [
+        ([2, 5, 3, 2, 20, 3], [3, 3], "has 20 in row 1, position 1.*20 words"),
+        ([2, 5, 3, 2, 5, -1], [3, 3], "has -1 in row 1, position 2"),
+        ([5] * 16, [3, 13], "Row 1 has 13 tokens.*positions for 12"),
+    ],
+)
+def test_rows_under_batches(wrong, lengths, message):
+    classifier, distiller = tiny.classifier(), distilled(tiny.classifier())
+    good, wrong = batches([2, 5, 3, 2, 6, 3], [3, 3]), batches(wrong, lengths)
+    for model in (classifier, distiller):
+        model.compile(run_eagerly=True)
+        for use in (
+            lambda model=model: model.fit(wrong, verbose=0),
+            lambda model=model: model.evaluate(wrong, verbose=0),
+            lambda model=model: model.predict(wrong, verbose=0),
+            lambda model=model: model.fit(
+                good, validation_data=wrong, verbose=0
+            ),
+        ):
+            with pytest.raises(ValueError, match=message):
+                use()
+
+
+def test_a_distiller_checks_what_its_teacher_reads():
+    distiller = distilled(
+        tiny.classifier(vocabulary_size=30), teacher_inputs="teacher_"
+    )
+    distiller.compile(run_eagerly=True)
+    both = spoilt(tiny.batch(), "token_ids", 20)
+    both |= {f"teacher_{name}": x for name, x in both.items()}
+    for use in (distiller.fit, distiller.evaluate):
+        with pytest.raises(ValueError, match="has 20 .* 20 words"):
+            use(both, verbose=0)
+    distiller.predict(both, verbose=0)  # the student's alone
+
+
+def test_a_row_of_padding():
+    inputs = spoilt(tiny.batch(), "padding_mask", 1)
+    inputs["padding_mask"][2] = 0
+    for model in (tiny.backbone(), tiny.classifier()):
+        with pytest.raises(ValueError, match="0 all along row 2"):
+            model(inputs)

@@ -154,6 +154,11 @@ class Distiller(StudentModel):
             return ours + self._teachers.variables_beside(self.variables)
         return ours
 
+    def check_tokens(self, inputs):
+        """Raises where data holds ids that one of the models cannot read."""
+        super().check_tokens(inputs)
+        self._teachers.check_tokens(inputs)
+
     def train_step(self, *args):
         *state, data = args  # (data,) on TensorFlow, (state, data) on JAX
         return super().train_step(*state, self._consult(data, *state))

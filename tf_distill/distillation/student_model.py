@@ -12,6 +12,7 @@ from tf_distill.distillation.distribution import (
     build_optimizer,
     check_accumulation,
 )
+from tf_distill.models.token_checks import check_tokens
 
 # Whether the student is to return its inner tensors: during a training or
 # test step, not when somebody else calls it. A context variable, as replicas
@@ -88,13 +89,29 @@ class StudentModel(keras.Model):
         build_optimizer(self)
         return super().make_train_function(force)
 
-    def fit(self, *args, **kwargs):
+    def check_tokens(self, inputs):
+        """Raises where data holds ids that the student cannot read."""
+        check_tokens(self.student, inputs)
+
+    def fit(self, x=None, *args, **kwargs):
+        self.check_tokens(x)
+        validation = kwargs.get("validation_data")
+        pair = isinstance(validation, (tuple, list))
+        self.check_tokens(validation[0] if pair else validation)
         for callback in tree.flatten(kwargs.get("callbacks")):
             if isinstance(callback, keras.callbacks.ModelCheckpoint):
                 # Else it would fail after the first epoch only.
                 if not callback.save_weights_only:
                     self.get_config()
-        return super().fit(*args, **kwargs)
+        return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        self.check_tokens(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        check_tokens(self.student, x)
+        return super().predict(x, *args, **kwargs)
 
     def save(self, *args, **kwargs):
         self.get_config()  # refused before Keras has opened the file

@@ -7,6 +7,7 @@ from tf_distill.distillation.cache_fingerprint import teacher_fingerprint
 from tf_distill.distillation.compatibility import check_vocabularies
 from tf_distill.distillation.not_a_number import check_weights
 from tf_distill.distillation.tapped import OUTPUT, check_functional, tapped
+from tf_distill.models.token_checks import check_tokens
 
 
 def full_signal(teacher, signal):
@@ -128,6 +129,25 @@ class Teachers:
                 f"No match names the teachers {unused}: leave them out, or "
                 "give them a match with `teacher=`."
             )
+
+    def check_tokens(self, inputs):
+        """Raises where data holds ids that a teacher has no embedding for.
+
+        Args:
+            inputs: what `fit` is given, see `models.token_checks`.
+        """
+        for name, model in self.models.items():
+            prefix = self.prefixes[name]
+            if prefix and not isinstance(inputs, dict):
+                continue  # the rows under batches are the student's
+            own = inputs
+            if prefix:
+                own = {
+                    key.removeprefix(prefix): x
+                    for key, x in inputs.items()
+                    if key.startswith(prefix)
+                }
+            check_tokens(model, own)
 
     def check_cached(self):
         """Raises where a teacher cache cannot have read what a teacher reads.

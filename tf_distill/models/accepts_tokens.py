@@ -12,8 +12,8 @@ class AcceptsTokens:
     `token_ids`, a `tf.data` dataset of such, and any `keras.utils.PyDataset`
     (`tf_distill.data.BucketedBatches`) are taken as they are, and of a dict
     what the model reads: batches have segments, DistilBERT has none. Ids
-    that the model has no embedding for are refused where they are in NumPy
-    arrays; see `token_checks`.
+    that the model has no embedding for are refused where they are in memory;
+    see `token_checks`.
     """
 
     def __call__(self, *args, **kwargs):
@@ -32,8 +32,8 @@ class AcceptsTokens:
 
     def fit(self, x=None, *args, **kwargs):
         validation = kwargs.get("validation_data")
-        if isinstance(validation, (tuple, list)):
-            check_tokens(self, validation[0])
+        pair = isinstance(validation, (tuple, list))
+        check_tokens(self, validation[0] if pair else validation)
         if _is_tokenized(x):
             check_tokens(self, x)
             return keras.Model.fit(self, x, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Refuses ids that a model has no embedding for, before they reach it.
+"""Refuses data that a model has no embedding for, before it reaches it.
 
 What an embedding layer does with them is otherwise up to the backend: the
 TensorFlow of a CPU raises from within its graph, a GPU's gives zeros, JAX gives
@@ -11,18 +11,21 @@ import numpy as np
 
 
 def check_tokens(model, inputs):
-    """Raises where NumPy arrays hold ids outside of a model's tables.
+    """Raises where data holds ids, rows or lengths that a model cannot read.
 
-    Looks at NumPy arrays only, which are in memory: a tensor might be on a
-    GPU, and inside of a compiled step there are no values to look at.
+    Looks at NumPy arrays, and at the rows under `tf_distill.data`'s batches:
+    what is in memory. A tensor might be on a GPU, and inside of a compiled
+    step there are no values to look at.
 
     Args:
-        model: an encoder of this package or a task on one.
-        inputs: dict of `token_ids` and others, `(B, T)`, or anything else,
-            which is not looked at.
+        model: an encoder or a task on one; of others nothing is known.
+        inputs: dict of `token_ids` and others, `(B, T)`; batches with
+            `encoded`, such as `BucketedBatches`; or anything else, which is
+            not looked at.
 
     Raises:
-        ValueError: an id is out of range; says which, where, and of how many.
+        ValueError: an id is out of range, a row is all padding or too long;
+            says which, and of how many.
 
     Example:
         >>> import numpy as np
@@ -35,21 +38,31 @@ def check_tokens(model, inputs):
         ...
         ValueError: `token_ids` has 10 in row 0, position 1, but ...
     """
-    if not isinstance(inputs, dict):
-        return
     encoder = getattr(model, "backbone", None) or model
+    rows = getattr(inputs, "encoded", None)
+    if hasattr(rows, "lengths"):
+        _check_lengths(rows, getattr(encoder, "max_sequence_length", None))
+        inputs = {
+            name: getattr(rows, name, None)
+            for name in ("token_ids", "segment_ids")
+        }
+    elif not isinstance(inputs, dict):
+        return
+    offsets = getattr(rows, "offsets", None)
     _check(
         inputs,
         "token_ids",
         getattr(encoder, "vocabulary_size", None),
         "the vocabulary has {} words: encode the text with the tokenizer that "
         "belongs to this model",
+        offsets,
     )
     _check(
         inputs,
         "segment_ids",
         getattr(encoder, "num_segments", None),
         "the encoder has {} segments: number them from 0",
+        offsets,
     )
     tokens = getattr(inputs.get("token_ids"), "shape", ())
     _check(
@@ -59,19 +72,45 @@ def check_tokens(model, inputs):
         "the rows have {} tokens: fill up with 0, and with a `sample_weight` "
         "of 0",
     )
+    _check_padding(inputs.get("padding_mask"))
 
 
-def _check(inputs, name, number, reason):
+def _check(inputs, name, number, reason, offsets=None):
     ids = inputs.get(name)
     if number is None or not isinstance(ids, np.ndarray) or not ids.size:
         return
     if ids.min() >= 0 and ids.max() < number:
         return
     place = np.argwhere((ids < 0) | (ids >= number))[0]
+    found = ids[tuple(place)]
+    if offsets is not None:  # the rows lie end to end
+        row = np.searchsorted(offsets, place[0], side="right") - 1
+        place = row, place[0] - offsets[row]
     where = f"position {place[-1]}"
     if len(place) > 1:
         where = f"row {place[0]}, {where}"
     raise ValueError(
-        f"`{name}` has {ids[tuple(place)]} in {where}, but "
-        f"{reason.format(number)}."
+        f"`{name}` has {found} in {where}, but {reason.format(number)}."
+    )
+
+
+def _check_padding(mask):
+    if not isinstance(mask, np.ndarray) or mask.ndim != 2 or not mask.size:
+        return
+    empty = np.flatnonzero(~mask.any(axis=1))
+    if empty.size:
+        raise ValueError(
+            f"`padding_mask` is 0 all along row {empty[0]}, so there is "
+            "nothing to attend to: leave the row out. A text without words "
+            "still has its [CLS] and [SEP]."
+        )
+
+
+def _check_lengths(rows, number):
+    if number is None or not len(rows) or rows.lengths.max() <= number:
+        return
+    row = int(np.argmax(rows.lengths))
+    raise ValueError(
+        f"Row {row} has {rows.lengths[row]} tokens, but the encoder has "
+        f"positions for {number}: encode with `max_length={number}`."
     )
