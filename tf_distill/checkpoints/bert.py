@@ -15,7 +15,7 @@ from tf_distill.checkpoints.keras_hub_layers import (
     keras_hub_layer_tensors,
     keras_hub_sizes,
 )
-from tf_distill.checkpoints.settings import flag, fraction, size
+from tf_distill.checkpoints.settings import flag, fraction, heads, size
 
 _BLOCK = (
     ("query", "attention.self.query"),
@@ -63,7 +63,7 @@ def hugging_face_arguments(config):
     return {
         "vocabulary_size": size(config, "vocab_size"),
         "num_layers": size(config, "num_hidden_layers"),
-        "num_heads": size(config, "num_attention_heads"),
+        "num_heads": heads(config, "num_attention_heads", "hidden_size"),
         "hidden_dim": size(config, "hidden_size"),
         "intermediate_dim": size(config, "intermediate_size"),
         "activation": activation_of(config.get("hidden_act", "gelu")),

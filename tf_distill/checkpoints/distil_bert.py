@@ -14,7 +14,7 @@ from tf_distill.checkpoints.keras_hub_layers import (
     keras_hub_layer_tensors,
     keras_hub_sizes,
 )
-from tf_distill.checkpoints.settings import fraction, size
+from tf_distill.checkpoints.settings import fraction, heads, size
 
 _BLOCK = (
     ("query", "attention.q_lin"),
@@ -57,7 +57,7 @@ def hugging_face_arguments(config):
     return {
         "vocabulary_size": size(config, "vocab_size"),
         "num_layers": size(config, "n_layers"),
-        "num_heads": size(config, "n_heads"),
+        "num_heads": heads(config, "n_heads", "dim"),
         "hidden_dim": size(config, "dim"),
         "intermediate_dim": size(config, "hidden_dim"),
         "activation": activation_of(config.get("activation", "gelu")),

@@ -6,7 +6,7 @@ from tf_distill.checkpoints.family import (
     check_model_type,
     hugging_face_activation,
 )
-from tf_distill.checkpoints.settings import choice, flag, fraction, size
+from tf_distill.checkpoints.settings import choice, flag, fraction, heads, size
 
 
 def hugging_face_arguments(config):
@@ -44,7 +44,9 @@ def hugging_face_arguments(config):
     return {
         "vocabulary_size": size(config, "vocab_size"),
         "num_layers": size(config, "num_hidden_layers"),
-        "num_heads": size(config, "num_attention_heads"),
+        "num_heads": heads(
+            config, "num_attention_heads", "intra_bottleneck_size", 128
+        ),
         "hidden_dim": size(config, "hidden_size"),
         "intermediate_dim": size(config, "intermediate_size"),
         "bottleneck_dim": size(config, "intra_bottleneck_size", 128),

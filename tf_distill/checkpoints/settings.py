@@ -29,6 +29,32 @@ def size(config, name, default=None):
     return value
 
 
+def heads(config, name, width, default=None):
+    """A number of attention heads, which share a width evenly.
+
+    Args:
+        config: dict, the content of `config.json`.
+        name: the setting of the heads.
+        width: the setting of the width.
+        default: the width where there is none; None if there must be one.
+
+    Raises:
+        ValueError: one of the two is not there or no such number, or the
+            heads do not divide the width.
+
+    Example:
+        >>> from tf_distill.checkpoints.settings import heads
+        >>> heads({"n_heads": 5, "dim": 8}, "n_heads", "dim")
+        Traceback (most recent call last):
+        ...
+        ValueError: n_heads is 5, but must be a divisor of dim, which is 8.
+    """
+    found, whole = size(config, name), size(config, width, default)
+    if whole % found:
+        raise _wrong(name, found, f"a divisor of {width}, which is {whole}")
+    return found
+
+
 def fraction(config, name, default):
     """A number from 0 up to but not including 1, such as a dropout's rate.
 
