@@ -13,6 +13,7 @@ from tf_distill.checkpoints.safetensors_files import (
     read_safetensors,
     read_shards,
 )
+from tf_distill.checkpoints.settings import size
 from tf_distill.checkpoints.tokenizer_files import SPECIAL_WORDS
 
 # Of both formats, Hugging Face's and Keras'.
@@ -23,6 +24,14 @@ _FILES = [
     "*.weights.h5",
     "assets/*",
 ]
+# Every tensor as it is, a head of whatever class too. Tensors that share memory
+# are copied: safetensors takes none. `transformers` reads no file without "pt".
+_CONVERSION = (
+    'python -c "import glob, torch, safetensors.torch as s; s.save_file({n: '
+    "t.clone().contiguous() for f in sorted(glob.glob('pytorch_model*.bin')) "
+    "for n, t in torch.load(f, map_location='cpu', weights_only=True).items()},"
+    " 'model.safetensors', {'format': 'pt'})\""
+)
 
 
 class HuggingFaceFolder:
@@ -166,11 +175,14 @@ class HuggingFaceFolder:
             head: as for `has_head`.
 
         Raises:
-            ValueError: the config's id2label is not one name an id from 0.
+            ValueError: the config's id2label is not one name an id from 0,
+                or its num_labels no such number.
         """
         if not self.has_head(head):
             return None
-        names = self.config.get("id2label") or {"0": "0", "1": "1"}
+        names = self.config.get("id2label")
+        if not names:
+            return self.arguments(_unnamed_labels)
         keys = []
         if isinstance(names, dict):
             keys = [str(number) for number in range(len(names))]
@@ -191,24 +203,32 @@ class HuggingFaceFolder:
         return names[0]
 
     def _no_safetensors(self, name):
-        source = target = str(self.path)
         if self._repository:
             # Pickles are not downloaded, so that there is nothing to look for.
-            source, target = self._repository, self._repository.split("/")[-1]
-            found = f"hf://{source} has no {name}; if it has pickled weights"
+            folder = self._repository.split("/")[-1]
+            found = (
+                f"hf://{self._repository} has no {name}; if it has pickled "
+                "weights"
+            )
+            where = (
+                f"download it (hf download {self._repository} --local-dir "
+                f"{folder}), run this in the folder {folder}, and load that"
+            )
         elif any(self.path.glob("pytorch_model*.bin")):
             found = f"{self.path} has pickled weights only"
+            where = f"run this in {self.path}"
         else:
             return f"{self.path} has no {name}."
-        # By its own class: AutoModel would leave a head behind.
-        model = self._class_name()
-        # It is to be run: a config could say anything.
-        model = model if model.isidentifier() else "AutoModel"
         return (
             f"{found} (pytorch_model.bin), these can run any code when read "
-            "and are refused. Convert them once, where you trust them, and "
-            f"name the folder {target}: python -c 'from transformers import "
-            f'AutoTokenizer as T, {model} as M; s, t = "{source}", '
-            f'"{target}"; T.from_pretrained(s).save_pretrained(t); '
-            "M.from_pretrained(s).save_pretrained(t)'"
+            "and are refused. Convert them once, where you trust them (with "
+            f"PyTorch and safetensors): {where}: {_CONVERSION}"
         )
+
+
+def _unnamed_labels(config):
+    """As `transformers` names labels that have no names; by default two."""
+    count = size(config, "num_labels", 2)
+    if count > 1_000_000:  # a list of which might not fit into memory
+        raise ValueError(f"num_labels is {count}, which no head has.")
+    return [f"LABEL_{index}" for index in range(count)]
