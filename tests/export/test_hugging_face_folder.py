@@ -202,6 +202,14 @@ def test_what_the_config_says_of_a_head(
     assert ("id2label" in config) == (problem_type is not None)
 
 
+def test_labels_of_one_name_are_refused(tmp_path):
+    for cls in (models.BertTextClassifier, models.BertTokenClassifier):
+        ours = cls(tiny.backbone(), 3, label_names=["no", "yes", "no"])
+        with pytest.raises(ValueError, match="cannot tell apart: no. Build"):
+            hugging_face(ours, tmp_path / "theirs")
+        assert not (tmp_path / "theirs").exists()
+
+
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_the_tokenizer_gives_the_same_ids(tmp_path, lowercase):
     words = [*tiny.WORDS[:-1], "é", "The", "日"]

@@ -31,9 +31,9 @@ def hugging_face(model, folder, *, tokenizer=None, card=None):
         The folder's path.
 
     Raises:
-        ValueError: a model that `transformers` has no class for, a tokenizer
-            that does not fit it, or a folder that cannot be written to or
-            already holds something.
+        ValueError: a model that `transformers` has no class for, labels of
+            one name, a tokenizer that does not fit it, or a folder that cannot
+            be written to or already holds something.
 
     Example:
         >>> import tempfile
@@ -125,9 +125,17 @@ def _head_config(model, backbone):
         names = getattr(model, "label_names", None) or [
             f"LABEL_{index}" for index in range(model.num_classes)
         ]
+        names = [str(name) for name in names]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"{model.name} has outputs of one name, which a Hugging Face "
+                f"config's label2id cannot tell apart: {', '.join(repeated)}. "
+                "Build it with `label_names` that differ."
+            )
         config |= {
-            "id2label": {str(i): str(name) for i, name in enumerate(names)},
-            "label2id": {str(name): i for i, name in enumerate(names)},
+            "id2label": {str(i): name for i, name in enumerate(names)},
+            "label2id": {name: i for i, name in enumerate(names)},
         }
     if hasattr(model, "task"):
         config["problem_type"] = PROBLEM_TYPES[model.task]
