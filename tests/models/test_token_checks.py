@@ -119,7 +119,7 @@ def batches(token_ids, lengths, **kwargs):
     [
         ([2, 5, 3, 2, 20, 3], [3, 3], "has 20 in row 1, position 1.*20 words"),
         ([2, 5, 3, 2, 5, -1], [3, 3], "has -1 in row 1, position 2"),
-        ([5] * 16, [3, 13], "Row 1 has 13 tokens.*positions for 12"),
+        ([5] * 16, [3, 13], "13 tokens is longer than the 12 positions"),
     ],
 )
 def test_rows_under_batches(wrong, lengths, message):
@@ -150,6 +150,13 @@ def test_a_distiller_checks_what_its_teacher_reads():
         with pytest.raises(ValueError, match="has 20 .* 20 words"):
             use(both, verbose=0)
     distiller.predict(both, verbose=0)  # the student's alone
+
+
+def test_a_longer_sequence_after_one_that_fits():
+    ours = tiny.classifier()
+    ours.predict(tiny.batch((2, 4), 12), verbose=0)  # traced for any length
+    with pytest.raises(ValueError, match="13 tokens is longer than the 12"):
+        ours.predict(tiny.batch((2, 4), 13), verbose=0)
 
 
 def test_a_row_of_padding():

@@ -40,8 +40,9 @@ def check_tokens(model, inputs):
     """
     encoder = getattr(model, "backbone", None) or model
     rows = getattr(inputs, "encoded", None)
+    most = getattr(encoder, "max_sequence_length", None)
     if hasattr(rows, "lengths"):
-        _check_lengths(rows, getattr(encoder, "max_sequence_length", None))
+        _check_length(rows.lengths.max(initial=0), most)
         inputs = {
             name: getattr(rows, name, None)
             for name in ("token_ids", "segment_ids")
@@ -65,6 +66,9 @@ def check_tokens(model, inputs):
         offsets,
     )
     tokens = getattr(inputs.get("token_ids"), "shape", ())
+    # Not of rows that lie end to end: these have one axis.
+    if isinstance(inputs.get("token_ids"), np.ndarray) and len(tokens) == 2:
+        _check_length(tokens[1], most)
     _check(
         inputs,
         "mask_positions",
@@ -106,11 +110,11 @@ def _check_padding(mask):
         )
 
 
-def _check_lengths(rows, number):
-    if number is None or not len(rows) or rows.lengths.max() <= number:
-        return
-    row = int(np.argmax(rows.lengths))
-    raise ValueError(
-        f"Row {row} has {rows.lengths[row]} tokens, but the encoder has "
-        f"positions for {number}: encode with `max_length={number}`."
-    )
+def _check_length(length, most):
+    if most is not None and length > most:
+        raise ValueError(
+            f"A sequence of {length} tokens is longer than the {most} "
+            "positions of this encoder: cut it (`preprocessor.sequence_length`"
+            ", or `max_length` where you encode), or build an encoder with a "
+            "larger `max_sequence_length`."
+        )
