@@ -1,4 +1,4 @@
-"""What the logits of a text classifier mean: its `task`."""
+"""What the logits of a text classifier mean: its `task`; what it is made of."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 import tiny
 
 from tf_distill import models
-from tf_distill.models import BertTextClassifier
+from tf_distill.models import BertTextClassifier, BertTokenClassifier
 
 sys.path.append(str(Path(__file__).parents[1] / "checkpoints"))
 import folders  # noqa: E402
@@ -120,3 +120,21 @@ def test_pairs_of_texts():
     np.testing.assert_allclose(
         ours.predict(pairs, verbose=0), ours(tokens), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("cls", [BertTextClassifier, BertTokenClassifier])
+def test_a_tokenizer_of_more_words_than_the_encoder(cls):
+    words = len(tiny.WORDS)
+    few = tiny.backbone(vocabulary_size=words - 1)
+    with pytest.raises(ValueError, match=f"{words} words.*encoder {words - 1}"):
+        cls(few, num_classes=2, preprocessor=tiny.preprocessor())
+    enough = tiny.backbone(vocabulary_size=words)
+    cls(enough, num_classes=2, preprocessor=tiny.preprocessor())
+    with pytest.raises(ValueError, match="BertTokenizer.*put a tokenizer into"):
+        cls(enough, num_classes=2, preprocessor=tiny.preprocessor().tokenizer)
+
+
+@pytest.mark.parametrize("cls", [BertTextClassifier, BertTokenClassifier])
+def test_two_labels_of_one_name(cls):
+    with pytest.raises(ValueError, match="give each a name of its own"):
+        cls(tiny.backbone(), num_classes=3, label_names=["a", "b", "a"])

@@ -92,3 +92,32 @@ def check_encoder(task, backbone):
             f"{found.__module__}.{found.__name__}: choose the task of its "
             "family; KerasHub's encoders are read by `from_preset`."
         )
+
+
+def check_preprocessor(task, backbone, preprocessor):
+    """Raises where a task's text would become ids that its encoder has not.
+
+    Args:
+        task: of `tf_distill.models`, under construction.
+        backbone: its encoder.
+        preprocessor: what it was given, or None.
+
+    Raises:
+        ValueError: it is no preprocessor, or has more words than the encoder.
+    """
+    if preprocessor is None:
+        return
+    if not isinstance(preprocessor, keras_hub.models.Preprocessor):
+        raise ValueError(
+            f"`preprocessor` is a {type(preprocessor).__name__}, but "
+            f"{type(task).__name__} needs a preprocessor: put a tokenizer into "
+            f"a {task.preprocessor_cls.__name__}."
+        )
+    # A preset's gets its vocabulary only after the task is made.
+    words = len(getattr(preprocessor.tokenizer, "vocabulary", None) or ())
+    if words > backbone.vocabulary_size:
+        raise ValueError(
+            f"The preprocessor's tokenizer has {words:,} words, but the "
+            f"encoder {backbone.vocabulary_size:,}: build the encoder with "
+            f"`vocabulary_size={words}`, or use its own tokenizer."
+        )

@@ -9,7 +9,11 @@ import keras_hub
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
 from tf_distill.models.activations import activation_named
-from tf_distill.models.encoder import check_encoder, last_hidden_states
+from tf_distill.models.encoder import (
+    check_encoder,
+    check_preprocessor,
+    last_hidden_states,
+)
 from tf_distill.models.masked_lm_head import masked_lm_logits
 from tf_distill.models.weighted_cross_entropy import weighted_cross_entropy
 
@@ -44,6 +48,7 @@ class MaskedLM(AcceptsTokens, keras_hub.models.MaskedLM):
         self, backbone, preprocessor=None, next_sentence=False, **kwargs
     ):
         check_encoder(self, backbone)
+        check_preprocessor(self, backbone, preprocessor)
 
         # === Layers ===
         self.backbone = backbone

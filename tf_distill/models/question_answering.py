@@ -10,7 +10,11 @@ from keras import ops
 from tf_distill.layers import Dense
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
-from tf_distill.models.encoder import check_encoder, last_hidden_states
+from tf_distill.models.encoder import (
+    check_encoder,
+    check_preprocessor,
+    last_hidden_states,
+)
 
 _NEVER = -10000.0
 
@@ -44,6 +48,7 @@ class QuestionAnswering(AcceptsTokens, keras_hub.models.Task):
 
     def __init__(self, backbone, preprocessor=None, dropout=0.0, **kwargs):
         check_encoder(self, backbone)
+        check_preprocessor(self, backbone, preprocessor)
 
         # === Layers ===
         self.backbone = backbone

@@ -8,7 +8,7 @@ import keras_hub
 
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
-from tf_distill.models.encoder import check_encoder
+from tf_distill.models.encoder import check_encoder, check_preprocessor
 
 TASKS = ("classification", "multilabel", "regression")
 
@@ -64,6 +64,7 @@ class TextClassifier(AcceptsTokens, keras_hub.models.TextClassifier):
         self.task = _task(task, num_classes)
         check_label_names(label_names, num_classes)
         check_encoder(self, backbone)
+        check_preprocessor(self, backbone, preprocessor)
 
         # === Layers ===
         self.backbone = backbone
@@ -165,9 +166,14 @@ def _task(task, num_classes):
 
 
 def check_label_names(label_names, num_classes):
-    """Raises unless there are as many names as classes, or none."""
+    """Raises unless each class has a name of its own, or none has any."""
     if label_names is not None and len(label_names) != num_classes:
         raise ValueError(
             f"{num_classes} classes need as many `label_names`, but there "
             f"are {len(label_names)}: {list(label_names)}."
+        )
+    if label_names is not None and len(set(label_names)) < num_classes:
+        raise ValueError(
+            f"`label_names` are {list(label_names)}: labels are told apart by "
+            "name, so give each a name of its own."
         )

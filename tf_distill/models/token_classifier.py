@@ -9,7 +9,11 @@ import keras_hub
 from tf_distill.layers import Dense
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
-from tf_distill.models.encoder import check_encoder, last_hidden_states
+from tf_distill.models.encoder import (
+    check_encoder,
+    check_preprocessor,
+    last_hidden_states,
+)
 from tf_distill.models.text_classifier import check_label_names
 from tf_distill.models.weighted_cross_entropy import weighted_cross_entropy
 
@@ -51,6 +55,7 @@ class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
     ):
         check_label_names(label_names, num_classes)
         check_encoder(self, backbone)
+        check_preprocessor(self, backbone, preprocessor)
 
         # === Layers ===
         self.backbone = backbone
