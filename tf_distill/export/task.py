@@ -143,11 +143,13 @@ def _check_task(task, tasks):
 def _check_preprocessor(model, preprocessor):
     preprocessor = preprocessor or getattr(model, "preprocessor", None)
     if preprocessor is None or preprocessor.tokenizer is None:
+        own = getattr(model, "preprocessor_cls", None)
+        name = own.__name__ if own else "BertTextClassifierPreprocessor"
         raise ValueError(
-            f"{model.name} has no preprocessor, so its export could not read "
-            "text. Set `model.preprocessor`, or give `preprocessor=` beside a "
-            "backbone, for example a `keras_hub.models."
-            "BertTextClassifierPreprocessor(tokenizer, sequence_length=128)`."
+            f"{model.name} has no preprocessor, whose tokenizer goes into an "
+            "export of text and beside one of token ids. Set "
+            "`model.preprocessor`, or give `preprocessor=` beside a backbone, "
+            f"for example a `{name}(tokenizer, sequence_length=128)`."
         )
     encoder = getattr(model, "backbone", model)
     longest = getattr(encoder, "max_sequence_length", None)
