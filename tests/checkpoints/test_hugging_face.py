@@ -1,5 +1,6 @@
 import json
 
+import encoders
 import folders
 import numpy as np
 import pytest
@@ -7,7 +8,11 @@ import safetensors.numpy
 import tiny
 
 from tf_distill.checkpoints import HuggingFaceFolder
-from tf_distill.models import BertBackbone, BertTextClassifier
+from tf_distill.models import (
+    BertBackbone,
+    BertTextClassifier,
+    DistilBertBackbone,
+)
 
 
 def old_names(name):
@@ -39,13 +44,44 @@ def test_the_encoder_computes_what_its_weights_say(tmp_path, rename):
 def test_the_config_is_read(tmp_path):
     tensors = tiny.hugging_face_tensors()
     folders.write(
-        tmp_path, tensors, hidden_act="gelu_new", hidden_dropout_prob=0.3
+        tmp_path,
+        tensors,
+        hidden_act="gelu_new",
+        hidden_dropout_prob=0.3,
+        attention_probs_dropout_prob=0.3,
     )
     ours = BertBackbone.from_preset(tmp_path)
     assert ours.activation == "gelu_approximate"
     assert ours.dropout == 0.3
     assert ours.max_sequence_length == 12
     assert BertBackbone.from_preset(tmp_path, dropout=0.0).dropout == 0.0
+
+
+@pytest.mark.parametrize(
+    ("cls", "tensors", "config", "message"),
+    [
+        (
+            BertBackbone,
+            tiny.hugging_face_tensors,
+            {"hidden_dropout_prob": 0.3, "attention_probs_dropout_prob": 0.0},
+            r"attention_probs_dropout_prob 0.0, .* one dropout for all: 0\.3",
+        ),
+        (
+            DistilBertBackbone,
+            encoders.distil_tensors,
+            {**encoders.DISTIL_CONFIG, "attention_dropout": 0.2},
+            r"attention_dropout 0.2, .* one dropout for all: 0\.1",
+        ),
+    ],
+)
+def test_a_dropout_that_is_not_read_as_it_was(
+    tmp_path, cls, tensors, config, message
+):
+    folders.write(tmp_path, tensors(), **config)
+    with pytest.warns(UserWarning, match=message) as record:
+        cls.from_preset(tmp_path)
+    assert [entry.filename for entry in record] == [__file__]
+    assert str(tmp_path / "config.json") in str(record[0].message)
 
 
 def test_weights_in_several_files(tmp_path):

@@ -1,6 +1,7 @@
 import json
 import resource
 import struct
+import warnings
 
 import encoders
 import keras_hub
@@ -12,6 +13,8 @@ import tokenizers
 from tf_distill import Distiller, LogitMatch, losses, models
 from tf_distill.export import hugging_face, model_card
 
+# transformers' epsilon is another, which is warned of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*with an epsilon of 1e-5")
 ENCODERS = {
     "bert": lambda: tiny.backbone(activation="gelu_approximate"),
     "distil_bert": lambda: encoders.distil_bert(dropout=0.2),
@@ -200,6 +203,28 @@ def test_what_the_config_says_of_a_head(
     assert config["architectures"] == [class_name]
     assert config.get("problem_type") == problem_type
     assert ("id2label" in config) == (problem_type is not None)
+
+
+def test_an_epsilon_that_is_not_theirs_is_said(tmp_path):
+    # `transformers` gives NORM2FN's layer normalization no epsilon there.
+    ours = encoders.mobile_bert(normalization="layer_norm")
+    message = "epsilon of 1e-5, this package.* 1e-12: outputs differ"
+    with pytest.warns(UserWarning, match=message) as record:
+        folder = hugging_face(ours, tmp_path / "theirs")
+    assert [entry.filename for entry in record] == [__file__]
+    with pytest.warns(UserWarning, match=message) as record:
+        models.MobileBertBackbone.from_preset(folder)
+    assert [entry.filename for entry in record] == [__file__]
+    with pytest.warns(UserWarning, match=message) as record:
+        models.MobileBertTextClassifier.from_preset(
+            folder, num_classes=2, preprocessor=None
+        )
+    assert [entry.filename for entry in record] == [__file__]
+    # NoNorm has none, and there is nothing to say: warnings are errors.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hugging_face(encoders.mobile_bert(), tmp_path / "no_norm")
+        models.MobileBertBackbone.from_preset(tmp_path / "no_norm")
 
 
 def test_labels_of_one_name_are_refused(tmp_path):

@@ -15,6 +15,8 @@ pytest.importorskip("transformers", reason=REASON)
 
 import test_transformers as reference  # noqa: E402
 
+# transformers' epsilon is another, which is warned of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*with an epsilon of 1e-5")
 LENGTHS = (1, 7, 4, 11)
 every_case = pytest.mark.parametrize("case", reference.CASES)
 

@@ -20,6 +20,9 @@ from tf_distill import losses, models
 REASON = "compares with PyTorch: pip install torch transformers"
 torch = pytest.importorskip("torch", reason=REASON)
 transformers = pytest.importorskip("transformers", reason=REASON)
+
+# transformers' epsilon is another, which is warned of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*with an epsilon of 1e-5")
 functional = torch.nn.functional
 
 SIZES = {

@@ -15,6 +15,9 @@ REASON = 'compares with PyTorch: pip install -e ".[parity]"'
 torch = pytest.importorskip("torch", reason=REASON)
 transformers = pytest.importorskip("transformers", reason=REASON)
 
+# transformers' epsilon is another, which is warned of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*with an epsilon of 1e-5")
+
 LAYERS = 3
 SHARED = {
     "vocab_size": 20,
@@ -87,8 +90,8 @@ def theirs(kind, family, config):
                 weight += 1.0
     for layer in model.modules():
         if isinstance(layer, torch.nn.LayerNorm):
-            # MobileBERT's code gives two of its norms PyTorch's own 1e-5,
-            # Google's, which it follows, 1e-12 to all.
+            # MobileBERT's code gives two kinds of its norms PyTorch's own
+            # 1e-5, Google's, which it follows, 1e-12 to all.
             layer.eps = 1e-12
     return model
 
@@ -169,3 +172,20 @@ def test_logits(tmp_path, case):
     assert expected.logits.shape == (4, 3)
     assert_close(ours(needed(ours, inputs)), expected.logits)
     assert ours.label_names == ["LABEL_0", "LABEL_1", "LABEL_2"]
+
+
+def test_which_norms_have_another_epsilon():
+    # What the warning and `export.hugging_face` say of them.
+    family, config = CASES["mobile_bert_without_opt"]
+    config = getattr(transformers, f"{family}Config")(**config)
+    model = transformers.MobileBertModel(config)
+    norms = {
+        name: layer.eps
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.LayerNorm)
+    }
+    others = [name for name, epsilon in norms.items() if epsilon != 1e-12]
+    last = [f"encoder.layer.{index}.output.LayerNorm" for index in range(3)]
+    assert sorted(others) == sorted(["embeddings.LayerNorm", *last])
+    assert {norms[name] for name in others} == {1e-5}
+    assert len(norms) > len(others)

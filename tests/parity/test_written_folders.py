@@ -19,6 +19,9 @@ REASON = 'compares with PyTorch: pip install -e ".[parity]"'
 torch = pytest.importorskip("torch", reason=REASON)
 transformers = pytest.importorskip("transformers", reason=REASON)
 
+# transformers' epsilon is another, which is warned of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*with an epsilon of 1e-5")
+
 ENCODERS = {
     "Bert": tiny.backbone,
     "BertApproximate": lambda: tiny.backbone(activation="gelu_approximate"),
@@ -70,7 +73,7 @@ def load(auto, folder):
     assert not info["mismatched_keys"]
     for layer in model.modules():
         if isinstance(layer, torch.nn.LayerNorm):
-            # Two of MobileBERT's have 1e-5 whatever the config says.
+            # Two kinds of MobileBERT's have 1e-5 whatever the config says.
             layer.eps = 1e-12
     return model.eval()
 

@@ -2,9 +2,13 @@
 
 import warnings
 
+from tf_distill.checkpoints.differences import warn_of_differences
+
 
 def encoder_tensors(folder, model_type, arguments):
     """A folder's weights, without what stands before an encoder's names.
+
+    What is not read as it was meant is said by warnings.
 
     Args:
         folder: `HuggingFaceFolder`.
@@ -29,6 +33,7 @@ def encoder_tensors(folder, model_type, arguments):
             f"{prefix!r} before them: {', '.join(twice)}."
         )
     _check_sizes(arguments, tensors, folder)
+    warn_of_differences(folder, arguments, stacklevel=5)
     if is_tiny_bert(tensors):
         warnings.warn(
             f"{folder.path} has TinyBERT's projections for its training "

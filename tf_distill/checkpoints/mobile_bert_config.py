@@ -38,8 +38,7 @@ def hugging_face_arguments(config):
         config, "normalization_type", "no_norm", ["no_norm", "layer_norm"]
     )
     if normalization == "layer_norm":
-        # transformers has 1e-5 for two of a model's kinds of norms whatever
-        # the config says; Google's code, which this follows, 1e-12 for all.
+        # What transformers does otherwise is said in `differences.py`.
         check_epsilon(config)
     return {
         "vocabulary_size": size(config, "vocab_size"),

@@ -1,7 +1,9 @@
 """An encoder or a task as a folder that `transformers` loads."""
 
 import json
+import warnings
 
+from tf_distill.checkpoints.differences import EPSILON
 from tf_distill.export.publish import publish_folder
 from tf_distill.export.task import check_not_quantized
 
@@ -15,10 +17,12 @@ def hugging_face(model, folder, *, tokenizer=None, card=None):
     appears whole or not at all. Weights in half precision are written as
     float32.
 
-    `transformers` has an epsilon of its own in two of the layer
-    normalizations of a MobileBERT or IB-BERT with `"layer_norm"`, 1e-5 where
-    Google and this package have 1e-12; with NoNorm there is no difference.
-    It cannot hold IB-BERT, nor the MobileBERT of the paper's table 1.
+    Of a MobileBERT with `"layer_norm"`, `transformers` normalizes the
+    embeddings, and what the last feed-forward network of each block returns,
+    with an epsilon of 1e-5 where Google and this package have 1e-12, so that
+    its outputs differ a little: a warning says so. With NoNorm there is no
+    difference. It cannot hold IB-BERT, nor the MobileBERT of the paper's
+    table 1.
 
     Args:
         model: an encoder or a task of `tf_distill.models`.
@@ -56,6 +60,8 @@ def hugging_face(model, folder, *, tokenizer=None, card=None):
         **backbone.hugging_face.config(backbone),
         **_head_config(model, backbone),
     }
+    if config.get("normalization_type") == "layer_norm":
+        warnings.warn(f"{backbone.name}: {EPSILON}", stacklevel=2)
     files["config.json"] = json.dumps(config, indent=2, ensure_ascii=False)
     tensors = _tensors(model, backbone)
 
