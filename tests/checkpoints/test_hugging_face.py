@@ -263,3 +263,11 @@ def test_labels_that_have_a_number_and_no_names(tmp_path, names):
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = HuggingFaceFolder(tmp_path).label_names()
     assert found == ["LABEL_0", "LABEL_1"]
+
+
+def test_two_labels_of_one_name(tmp_path):
+    tensors = tiny.hugging_face_tensors(num_classes=3)
+    folders.write_classifier(tmp_path, tensors, ["a", "b", "b"])
+    with pytest.raises(ValueError, match=r"config\.json: id2label .*one name"):
+        BertTextClassifier.from_preset(tmp_path)
+    BertTextClassifier.from_preset(tmp_path, num_classes=3)

@@ -176,7 +176,7 @@ class HuggingFaceFolder:
 
         Raises:
             ValueError: the config's id2label is not one name an id from 0,
-                or its num_labels no such number.
+                each another, or its num_labels no such number.
         """
         if not self.has_head(head):
             return None
@@ -191,7 +191,14 @@ class HuggingFaceFolder:
                 f"{self.config_file}: id2label must have a name for each id "
                 f"from 0, but it is {names!r}."
             )
-        return [str(names[key]) for key in keys]
+        labels = [str(names[key]) for key in keys]
+        if len(set(labels)) < len(labels):
+            raise ValueError(
+                f"{self.config_file}: id2label is {names!r}, in which two ids "
+                "have one name: give each a name of its own there, or pass "
+                "`num_classes` for a new head."
+            )
+        return labels
 
     def _class_name(self):
         names = self.config.get("architectures") or [""]
