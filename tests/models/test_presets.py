@@ -300,3 +300,20 @@ def test_a_tiny_bert_takes_no_bert_s_head(tmp_path, write):
         ours.preprocessor(text)["token_ids"],
         saved.preprocessor(text)["token_ids"],
     )
+
+
+def test_a_preset_of_mixed_precision(tmp_path):
+    mixed = tiny.classifier(dtype="mixed_bfloat16")
+    mixed.save_to_preset(tmp_path)
+    for cls, found in (
+        (BertBackbone, lambda x: x.weights),
+        (BertTextClassifier, lambda x: x.backbone.weights),
+    ):
+        plain = cls.from_preset(tmp_path)
+        assert plain.dtype_policy.name == "float32"
+        assert {w.dtype for w in found(plain)} == {"float32"}
+        for a, b in zip(found(plain), mixed.backbone.weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+        again = cls.from_preset(tmp_path, dtype="mixed_bfloat16")
+        backbone = getattr(again, "backbone", again)
+        assert backbone.dtype_policy.name == "mixed_bfloat16"

@@ -3,6 +3,7 @@
 import inspect
 import pathlib
 
+import keras
 import keras_hub
 
 from tf_distill.checkpoints.google import (
@@ -36,6 +37,7 @@ def load_backbone(cls, preset, load_weights=True, **kwargs):
         return cls(**architecture_arguments(preset, **kwargs))
     _check_weights(kind, cls, preset, load_weights, kwargs)
     if kind == "keras":
+        kwargs = _with_dtype(preset, kwargs)
         load = keras_hub.models.Backbone.from_preset.__func__
         return load(cls, str(preset), load_weights, **kwargs)
     if kind == "keras_hub":
@@ -62,6 +64,7 @@ def load_task(cls, preset, load_weights=True, **kwargs):
     if kind != "architecture":
         _check_weights(kind, cls.backbone_cls, preset, load_weights, kwargs)
     if kind == "keras":
+        kwargs = _with_dtype(preset, kwargs)
         return _task_from_keras(cls, preset, load_weights, head, kwargs)
     if kind == "hugging_face":
         if load_weights:
@@ -134,6 +137,19 @@ def _check_weights(kind, cls, preset, load_weights, kwargs):
         theirs = cls.keras_hub_cls.from_preset(str(preset), load_weights=False)
         saved = family.keras_hub_arguments(theirs)
     check_same(preset, saved, kwargs)
+
+
+def _with_dtype(folder, kwargs):
+    """The arguments, with the dtype that KerasHub would not find out.
+
+    A preset is read in Keras' default dtype, whatever it was saved in; of a
+    mixed policy KerasHub looks for a number of that name, and fails.
+    """
+    saved = read_json(folder / "config.json")["config"].get("dtype")
+    name = saved["config"].get("name") if isinstance(saved, dict) else None
+    if not str(name).startswith("mixed_"):
+        return kwargs
+    return {"dtype": keras.config.dtype_policy(), **kwargs}
 
 
 def _check_hugging_face_head(cls, preset, head):
