@@ -41,10 +41,14 @@ def test_every_signal_against_numpy(task):
 def test_the_softmax_of_the_scores_makes_the_context():
     encoder, tensors = known_encoder()
     inputs = tiny.batch((2, 6, 4))
-    found = tapped(encoder, EVERYTHING)(inputs)
+    tapping = [f"attention_distributions/{block}" for block in (0, 1)]
+    found = tapped(encoder, [*EVERYTHING, *tapping])(inputs)
     for block in (0, 1):
         distribution = tiny.softmax(
             np.asarray(found[f"attention_scores/{block}"])
+        )
+        np.testing.assert_allclose(
+            found[f"attention_distributions/{block}"], distribution, atol=1e-6
         )
         values = np.asarray(found[f"values/{block}"]).reshape(3, 6, 2, 4)
         context = np.einsum("bhts,bshd->bthd", distribution, values)

@@ -131,7 +131,7 @@ class LayerMatch(Match):
 
     Args:
         signal: `"hidden_states"`, `"attention_scores"`, `"queries"`,
-            `"keys"` or `"values"`.
+            `"keys"` or `"values"`; or `"attention_distributions"`.
         loss: a loss for that signal: `HiddenMSE`, `HiddenCosine`,
             `ClsDistance` or a feature-map loss; `AttentionMSE` or
             `AttentionKL`; `RelationKL`.

@@ -3,7 +3,7 @@
 import difflib
 
 import keras
-from keras import tree
+from keras import ops, tree
 
 from tf_distill.layers import AttentionScores
 from tf_distill.models.tap_points import tap_points
@@ -11,7 +11,14 @@ from tf_distill.models.tap_points import tap_points
 OUTPUT = "output"
 EMBEDDINGS = "embeddings"
 LAYER = "layer"
-ROLES = ("hidden_states", "attention_scores", "queries", "keys", "values")
+ROLES = (
+    "hidden_states",
+    "attention_scores",
+    "attention_distributions",
+    "queries",
+    "keys",
+    "values",
+)
 
 
 def tapped(model, signals):
@@ -27,7 +34,8 @@ def tapped(model, signals):
             from 0, such as `"hidden_states/3"`; `"layer/NAME"`, what the layer
             of that name, or path if several have it, returns; or
             `"output/NAME"`, one of several outputs. Roles: hidden_states,
-            attention_scores (before the softmax), queries, keys, values.
+            attention_scores (before the softmax), attention_distributions
+            (after it, without dropout), queries, keys, values.
 
     Returns:
         `keras.Model` with the model's inputs and a dict of outputs:
@@ -202,12 +210,12 @@ def _tap(signal, layer, args, kwargs, output):
     role = signal.partition("/")[0]
     if role in (EMBEDDINGS, LAYER, "hidden_states"):
         return output
-    if role == "attention_scores":
+    if role.startswith("attention"):
         scores = AttentionScores(
             layer.num_heads,
             layer.mask_value,
             layer.mask_rule,
             dtype=layer.dtype_policy,
-        )
-        return scores(args[0], args[1], kwargs.get("padding_mask"))
+        )(args[0], args[1], kwargs.get("padding_mask"))
+        return scores if role == "attention_scores" else ops.softmax(scores)
     return args[ROLES.index(role) - ROLES.index("queries")]

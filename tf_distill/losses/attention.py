@@ -115,7 +115,8 @@ class AttentionKL(DistillationLoss):
     MobileBERT's published code averages over padded queries too, and its
     padded keys keep a little weight (`AttentionScores`, `"replace"`).
 
-    Call arguments: `where` is a padding mask, `(B, T)`.
+    Call arguments: scores, of which it makes the distributions itself; `where`
+    is a padding mask, `(B, T)`.
 
     Raises:
         ValueError: the numbers of heads differ.
