@@ -62,7 +62,7 @@ def write_csv(path, texts, labels, header=("text", "label")):
         csv.writer(file).writerows([header, *zip(texts, labels, strict=True)])
 
 
-def make_teacher(num_classes=2, label_names=None, num_heads=2, words=WORDS):
+def make_teacher(num_classes=2, label_names=None, num_heads=2):
     backbone = td.models.BertBackbone(
         vocabulary_size=len(WORDS),
         num_layers=2,
@@ -72,7 +72,7 @@ def make_teacher(num_classes=2, label_names=None, num_heads=2, words=WORDS):
         max_sequence_length=24,
     )
     preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
-        keras_hub.models.BertTokenizer(words), sequence_length=16
+        keras_hub.models.BertTokenizer(WORDS), sequence_length=16
     )
     return td.models.BertTextClassifier(
         backbone,
@@ -461,8 +461,9 @@ def test_what_the_loaded_teacher_rules_out(recipe, config, changes, message):
 
 
 def test_a_tokenizer_of_another_model(recipe, config, tmp_path):
-    model = make_teacher(label_names=LABELS, words=[*WORDS, "one", "two"])
-    model.save_to_preset(tmp_path / "other")
+    make_teacher(label_names=LABELS).save_to_preset(tmp_path / "other")
+    (words,) = (tmp_path / "other").rglob("vocabulary.txt")
+    words.write_text("\n".join([*WORDS, "one", "two"]) + "\n")
     config["teacher"] = str(tmp_path / "other")
     with pytest.raises(ValueError, match="has 21 words, but its encoder 19"):
         recipe.main(recipe.Config(**config))
