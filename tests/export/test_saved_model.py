@@ -228,12 +228,11 @@ def test_wrong_models(tmp_path):
     masked_lm = models.BertMaskedLM(task.backbone)
     fewer_words, more_words = (
         models.BertTextClassifier(
-            make_backbone(num_layers=1, vocabulary_size=rows),
-            num_classes=2,
-            preprocessor=make_preprocessor(),
+            make_backbone(num_layers=1, vocabulary_size=rows), num_classes=2
         )
         for rows in (len(VOCABULARY) + 128, len(VOCABULARY) - 1)
     )
+    fewer_words.preprocessor = more_words.preprocessor = make_preprocessor()
     quantized = make_task(num_layers=1)
     quantized.backbone.blocks[0].get_layer("query").quantize("int8")
     for model, message in [

@@ -3,7 +3,6 @@
 import json
 import warnings
 
-from tf_distill.checkpoints.differences import EPSILON
 from tf_distill.export.publish import publish_folder
 from tf_distill.export.task import check_not_quantized
 
@@ -61,6 +60,8 @@ def hugging_face(model, folder, *, tokenizer=None, card=None):
         **_head_config(model, backbone),
     }
     if config.get("normalization_type") == "layer_norm":
+        from tf_distill.checkpoints.differences import EPSILON
+
         warnings.warn(f"{backbone.name}: {EPSILON}", stacklevel=2)
     files["config.json"] = json.dumps(config, indent=2, ensure_ascii=False)
     tensors = _tensors(model, backbone)
