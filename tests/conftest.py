@@ -9,8 +9,6 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One process a core: more threads would only wait for one another.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    # With one, the end of each epoch waits for tf.data's tuning to wake up.
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
 
 import pytest
 

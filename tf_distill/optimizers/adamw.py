@@ -1,4 +1,4 @@
-"""AdamW that updates a weight in one pass over it."""
+"""AdamW whose update of a weight is one operation, after the decay."""
 
 import keras
 
