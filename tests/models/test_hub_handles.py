@@ -25,14 +25,14 @@ def hub(tmp_path, monkeypatch):
     """A repository's folder, of which a copy is what is downloaded."""
     repository, cache = tmp_path / "repository", tmp_path / "cache"
 
-    def snapshot_download(name, allow_patterns):
+    def snapshot_download(name, **patterns):
         assert name == "someone/student"
         files = [
             str(file.relative_to(repository))
             for file in repository.rglob("*")
             if file.is_file()
         ]
-        for file in filter_repo_objects(files, allow_patterns=allow_patterns):
+        for file in filter_repo_objects(files, **patterns):
             (cache / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(repository / file, cache / file)
         return str(cache)
@@ -44,13 +44,17 @@ def hub(tmp_path, monkeypatch):
 def test_hugging_face_s_format(hub):
     tensors = tiny.hugging_face_tensors()
     folders.write(hub, tensors)
-    (hub / "tf_model.h5").write_text("not to be downloaded")
+    others = ["tf_model.h5", "onnx/config.json", "step-9/model.safetensors"]
+    for name in others:
+        (hub / name).parent.mkdir(exist_ok=True)
+        (hub / name).write_text("not to be downloaded")
     ours = models.BertBackbone.from_preset(HANDLE)
     np.testing.assert_array_equal(
         ours.token_embedding.embeddings,
         tensors["embeddings.word_embeddings.weight"],
     )
-    assert not (hub.parent / "cache" / "tf_model.h5").exists()
+    for name in others:
+        assert not (hub.parent / "cache" / name).exists()
 
 
 def test_pickled_weights_are_refused_unseen(hub):

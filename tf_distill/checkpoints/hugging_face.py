@@ -24,6 +24,8 @@ _FILES = [
     "*.weights.h5",
     "assets/*",
 ]
+# A star above matches folders, too: those of checkpoints and of other formats.
+_NO_FILES = ["*/*.json", "*/*.safetensors", "*/*.weights.h5"]
 # Every tensor as it is, a head of whatever class too. Tensors that share memory
 # are copied: safetensors takes none. `transformers` reads no file without "pt".
 _CONVERSION = (
@@ -64,7 +66,9 @@ class HuggingFaceFolder:
 
             self._repository = str(preset).removeprefix("hf://")
             preset = huggingface_hub.snapshot_download(
-                self._repository, allow_patterns=_FILES
+                self._repository,
+                allow_patterns=_FILES,
+                ignore_patterns=_NO_FILES,
             )
         self.path = self.words_folder = pathlib.Path(preset)
         self.config_file = self.path / "config.json"
