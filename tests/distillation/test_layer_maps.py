@@ -57,10 +57,30 @@ def test_a_block_may_have_no_match():
     [
         ("middle", 2, 4, "no layer map 'middle': use one of uniform, top"),
         ([0], 2, 4, r"\[0\] has 1 entries, but the student has 2 blocks"),
-        ([0, 4], 2, 4, r"teacher blocks \[4\], but .* blocks 0 to 3"),
-        ([-1, 0], 2, 4, r"teacher blocks \[-1\]"),
-        ("top", 3, 2, r"teacher blocks \[-1\]"),
-        ("bottom", 3, 2, r"teacher blocks \[2\]"),
+        (
+            [0, 4],
+            2,
+            4,
+            r"teacher blocks \[4\], but .* blocks 0 to 3: give one of these, "
+            "or None.*counted from 0, so the last is 3, not 4 or -1",
+        ),
+        ([-1, 0], 2, 4, r"teacher blocks \[-1\], .*the last is 3, not 4 or -1"),
+        ({0: 1, 1: 7}, 2, 4, r"teacher blocks \[7\], .*give one of these"),
+        (
+            {0: 1, 2: 3},
+            2,
+            4,
+            r"student blocks \[2\], but .* blocks 0 to 1: the keys are the "
+            "student's, the values the teacher's, both counted from 0",
+        ),
+        (
+            "top",
+            3,
+            2,
+            r"teacher blocks \[-1\], .*: 'top' is for a student of no more "
+            'blocks than its teacher\'s 2, and this one has 3. Use "uniform"',
+        ),
+        ("bottom", 3, 2, r"teacher blocks \[2\], .*Use \"uniform\", or name"),
         ([None, None], 2, 4, "matches no block"),
         ("skip", 1, 12, "'skip' matches no block of a student with 1"),
         ("last", 4, 2, r"teacher blocks \[-2, -1\]"),

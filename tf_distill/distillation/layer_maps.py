@@ -58,9 +58,22 @@ def layer_map(how, num_student_layers, num_teacher_layers):
     if outside:
         raise ValueError(
             f"The layer map {blocks} names teacher blocks {outside}, but the "
-            f"teacher has blocks 0 to {n - 1}."
+            f"teacher has blocks 0 to {n - 1}: {_mend(how, m, n)}"
         )
     return pairs
+
+
+def _mend(how, m, n):
+    """What to do about a teacher block that there is not."""
+    if isinstance(how, str):
+        return (
+            f"{how!r} is for a student of no more blocks than its teacher's "
+            f'{n}, and this one has {m}. Use "uniform", or name the blocks.'
+        )
+    return (
+        "give one of these, or None for no match. Blocks are counted from 0, "
+        f"so the last is {n - 1}, not {n} or -1."
+    )
 
 
 def _blocks(how, m, n):
@@ -88,7 +101,8 @@ def _blocks(how, m, n):
         if unknown:
             raise ValueError(
                 f"The layer map {how} names student blocks {unknown}, but the "
-                f"student has blocks 0 to {m - 1}."
+                f"student has blocks 0 to {m - 1}: the keys are the student's, "
+                "the values the teacher's, both counted from 0."
             )
         return [how.get(s) for s in range(m)]
     return list(how)
