@@ -9,6 +9,7 @@ from tf_distill.data import (
     group_near_duplicates,
     normalise,
     split_by_group,
+    splits,
 )
 
 TWEET = (
@@ -64,7 +65,8 @@ def test_groups_are_transitive():
 
 
 @pytest.mark.parametrize("count", [2, 5, 8, 11, 14, 17, 20, 62])
-def test_pairs_exactly_at_the_threshold_meet(count):
+def test_pairs_exactly_at_the_threshold_meet(count, monkeypatch):
+    monkeypatch.setattr(splits, "_QUOTED_WORDS", 1000)  # the shorter is
     # n words have 2 n - 1 features: all of the shorter text's are 3 / 5 of the
     # longer's, whose rarest are all its own.
     longer = (5 * (2 * count - 1) // 3 + 1) // 2
@@ -103,11 +105,20 @@ def random_texts(generator, count, vocabulary):
 def test_groups_are_the_components_found_by_comparing_all_pairs(seed):
     texts = random_texts(np.random.default_rng(seed), 300, 60)
     sets = [shingles(text) for text in texts]
+
+    def quotes(a, b):
+        """Whether a's words stand in b, one after the other."""
+        a, b = a.split(), b.split()
+        return len(a) >= 5 and any(
+            b[i : i + len(a)] == a for i in range(len(b) - len(a) + 1)
+        )
+
     neighbours = collections.defaultdict(set)
     for i, a in enumerate(sets):
         for j, b in enumerate(sets):
             # In whole numbers, for a threshold of 3 / 5.
-            if 5 * len(a & b) >= 3 * len(a | b):
+            near = 5 * len(a & b) >= 3 * len(a | b)
+            if near or quotes(texts[i], texts[j]) or quotes(texts[j], texts[i]):
                 neighbours[i].add(j)
     assert NEAR_DUPLICATE_JACCARD == 3 / 5
     expected, seen = [-1] * len(texts), 0
@@ -121,6 +132,49 @@ def test_groups_are_the_components_found_by_comparing_all_pairs(seed):
             seen += 1
     assert 1 < seen < len(texts)
     assert group_near_duplicates(texts).tolist() == expected
+
+
+COMMENT = "this is what I have been saying for years to whoever would listen"
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("I am not a deflater!", f'"@bob: I am not a deflater" {COMMENT}'),
+        (f"{COMMENT} RT @ann: {TWEET}", TWEET),
+        # Two comments on a tweet that is not there itself.
+        (
+            f"{COMMENT} RT @ann: I am not a deflater",
+            "no MT @bob I am not a deflater",
+        ),
+        (
+            f"{COMMENT} \u201c@ann: not a deflater he says",
+            "wrong RT @bob not a deflater he says",
+        ),
+    ],
+)
+def test_quotes_meet_what_they_quote(first, second):
+    assert len(shingles(first) & shingles(second)) < 0.6 * len(
+        shingles(first) | shingles(second)
+    )
+    assert group_near_duplicates([first, second, "other"]).tolist() == [0, 0, 1]
+    assert group_near_duplicates(["other", second, first]).tolist() == [0, 1, 1]
+
+
+def test_a_few_words_in_common_are_no_quote():
+    texts = [
+        "not a car man",
+        f"{COMMENT} not a car man",
+        "so, not a car man, is he",
+    ]
+    assert group_near_duplicates(texts).tolist() == [0, 1, 2]
+    # Whole words only, and in their order.
+    texts = [
+        "we are not a car",
+        f"{COMMENT} we are not a carpet",
+        "car a not are we",
+    ]
+    assert group_near_duplicates(texts).tolist() == [0, 1, 2]
 
 
 def test_many_copies_are_fast():

@@ -67,6 +67,21 @@ def test_a_bar_on_a_terminal(clock):
     assert "".join(lines[:-1]).count("\n") == 0
 
 
+def test_validation_shows_on_a_terminal_alone(clock):
+    for file in (Terminal(), io.StringIO()):
+        made = Progress("half", file=file)
+        made.set_params({"epochs": 1, "steps": 1})
+        made.on_train_begin()
+        made.on_epoch_begin(0)
+        made.on_train_batch_end(0, {"loss": 0.5})
+        shown = len(file.getvalue())
+        clock.now += 1
+        made.on_test_batch_end(4)
+        line = "] half: epoch 1/1, step 1/1, validation step 5\033[K"
+        assert file.getvalue()[shown:].endswith(line if file.isatty() else "")
+        assert (len(file.getvalue()) > shown) is file.isatty()
+
+
 def test_goes_on_within_the_whole(clock):
     """As after an interruption: the rest of an epoch, of more in all."""
     file = io.StringIO()

@@ -52,9 +52,15 @@ def test_a_model_built_under_a_global_policy(classifier):
     )
 
 
-def test_float32_is_left_alone(caplog):
-    model = make_task()
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_float32_is_left_alone(caplog, policy):
+    keras.config.set_dtype_policy(policy)  # a preprocessor's, by default
+    model = make_task("float32")
     assert as_float32(model) is model
+    assert caplog.text == ""
+    copy = as_float32(make_task("mixed_bfloat16"))
+    caplog.clear()
+    assert as_float32(copy) is copy
     assert caplog.text == ""
 
 

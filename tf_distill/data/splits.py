@@ -21,9 +21,13 @@ import numpy as np
 # subject begin to chain into groups of hundreds that are no copies.
 NEAR_DUPLICATE_JACCARD = 0.6
 _ROUNDING = 1e-9  # 0.6 * 35 must not need 22 words in common
+# From so many words on, a text that lies within another one is quoted there;
+# fewer may be in both by chance.
+_QUOTED_WORDS = 5
 
 _URL = re.compile(r"(https?://|www\.)\S*", re.IGNORECASE)
 _RETWEET = re.compile(r"\b[RM]T\b(?=[\s:]*@)", re.IGNORECASE)
+_QUOTE = re.compile(r"(?:\b[RM]T\b|[\"\u201c])(?=[\s:]*@)", re.IGNORECASE)
 _MENTION = re.compile(r"(?<!\w)@\w+")
 _APOSTROPHE = re.compile(r"(?<=\w)['\u2019](?=\w)")
 # Chinese and Japanese are written without spaces: each character is a word.
@@ -58,11 +62,14 @@ def normalise(text):
 def group_near_duplicates(texts):
     """Numbers texts so that near-duplicates, and theirs in turn, agree.
 
-    Two texts are near-duplicates if they are the same once normalised, or if
-    the words and pairs of neighbouring words of both have a Jaccard similarity
-    of at least `NEAR_DUPLICATE_JACCARD`. No pair is missed: this is an exact
-    join with prefix filtering (Chaudhuri et al., 2006; Bayardo et al., 2007),
-    not hashing. It is meant for short texts: some 40,000 tweets take seconds.
+    Two texts are near-duplicates if they are the same once normalised; if the
+    words and pairs of neighbouring words of both have a Jaccard similarity of
+    at least `NEAR_DUPLICATE_JACCARD`; or if one of five words or more lies
+    whole within the other, or is what both of them quote (`RT @ann: ...`,
+    `"@ann: ...`). No such pair is missed: this is an exact join with prefix
+    filtering (Chaudhuri et al., 2006; Bayardo et al., 2007), not hashing. What
+    is, is a long comment on a quote that is cut. It is meant for short texts:
+    some 40,000 tweets take seconds.
 
     Args:
         texts: `N` strings.
@@ -75,7 +82,9 @@ def group_near_duplicates(texts):
     array([0, 1, 0])
     """
     normalised = [normalise(text) for text in texts]
-    rows = {text: row for row, text in enumerate(dict.fromkeys(normalised))}
+    quoted = {row: q for row, text in enumerate(texts) if (q := _quoted(text))}
+    unique = list(dict.fromkeys([*normalised, *quoted.values()]))
+    rows = {text: row for row, text in enumerate(unique)}
     parents = list(range(len(rows)))
 
     def root(row):
@@ -83,10 +92,25 @@ def group_near_duplicates(texts):
             parents[row] = row = parents[parents[row]]
         return row
 
-    _link_similar(_ranked_features(list(rows)), parents, root)
+    for row, quote in quoted.items():
+        parents[root(rows[quote])] = root(rows[normalised[row]])
+    features = _ranked_features(unique)
+    _link_contained(unique, features, parents, root)
+    _link_similar(features, parents, root)
     roots = [root(rows[text]) for text in normalised]
     numbers = {row: n for n, row in enumerate(dict.fromkeys(roots))}
     return np.array([numbers[row] for row in roots], dtype="int64")
+
+
+def _quoted(text):
+    """Returns what a text quotes of another's, normalised; or None."""
+    _, *others = _QUOTE.split(html.unescape(text))
+    quote = normalise(others[-1]) if others else ""
+    return quote if _can_be_quoted(quote) else None
+
+
+def _can_be_quoted(text):
+    return text.count(" ") + 1 >= _QUOTED_WORDS
 
 
 def _features(text):
@@ -131,6 +155,23 @@ def _link_similar(features, parents, root):
             common = len(own & sets[other])
             union = size + len(sets[other]) - common
             if common >= threshold * union - _ROUNDING:
+                parents[root(other)] = root(row)
+
+
+def _link_contained(texts, features, parents, root):
+    """Joins, in the forest `parents`, texts that lie whole within another.
+
+    Whichever text holds another one has the rarest feature of that.
+    """
+    quotable = [row for row, x in enumerate(texts) if _can_be_quoted(x)]
+    holders = {features[row][0]: [] for row in quotable}
+    for row, found in enumerate(features):
+        for feature in found:
+            if feature in holders:
+                holders[feature].append(row)
+    for row in quotable:
+        for other in holders[features[row][0]]:
+            if f" {texts[row]} " in f" {texts[other]} ":
                 parents[root(other)] = root(row)
 
 

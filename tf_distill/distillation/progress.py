@@ -81,6 +81,13 @@ class Progress(keras.callbacks.Callback):
             else:
                 self._write(f"{line}\n")
 
+    def on_test_batch_end(self, batch, logs=None):
+        now = time.monotonic()
+        if self._file().isatty() and now - self._written >= 0.2:
+            self._written = now
+            line = f"{self._where()}, validation step {batch + 1}"
+            self._write(f"\r{self._bar()}{line}\033[K")
+
     def on_epoch_end(self, epoch, logs=None):
         metrics = [f"{name} {_number(x)}" for name, x in (logs or {}).items()]
         line = ", ".join([self._where(), *metrics])

@@ -32,6 +32,7 @@ def as_float32(model):
     import numpy as np
 
     given = model.get_config()
+    given.pop("preprocessor", None)  # which computes ids, whatever its dtype
     config = _in_float32(given)
     if config == given:
         return model
