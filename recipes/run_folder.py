@@ -17,6 +17,7 @@ import os
 import pathlib
 import shutil
 import sys
+import time
 
 
 def command_line(main, config_class):
@@ -176,7 +177,7 @@ def _check_same(written, settings, option):
 def _holds_work(run):
     """Whether a folder has more than what a run begins with."""
     begins_with = {".lock", ".config.json.partial", "config.json"}
-    begins_with |= {"precision.txt", "stages"}
+    begins_with |= {".precision.txt.partial", "precision.txt", "stages"}
     names = {path.name for path in run.iterdir()}
     return not names <= begins_with or any(run.glob("stages/*/*/*.npz"))
 
@@ -188,8 +189,41 @@ def precision(run):
     record = pathlib.Path(run, "precision.txt")
     if not record.exists():
         fast = td.benchmark.has_fast_bfloat16()
-        record.write_text("mixed_bfloat16" if fast else "float32")
+        partial = record.with_name(".precision.txt.partial")
+        partial.write_text("mixed_bfloat16" if fast else "float32")
+        partial.replace(record)
     return record.read_text()
+
+
+def on_terminal():
+    """Whether somebody watches, so that a bar may be written over."""
+    return sys.stdout.isatty()
+
+
+def progress(items, name):
+    """Yields items, and shows how many are done and how long it takes yet.
+
+    On a terminal in a line that is written over, elsewhere in one a minute;
+    not at all of what takes a second or two.
+
+    Args:
+        items: a sequence.
+        name: what is done.
+    """
+    every, written = (0.2 if on_terminal() else 60.0), False
+    began = told = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - told >= every and now - began > 2:
+            left = (now - began) / done * (len(items) - done)
+            line = f"{name}: {done}/{len(items)}, {left:.0f} s left"
+            over = on_terminal()
+            print(f"\r{line}\033[K" if over else line, end="" if over else "\n")
+            sys.stdout.flush()
+            told, written = now, over
+    if written:
+        print("\r\033[K", end="", flush=True)
 
 
 def say(text):

@@ -38,6 +38,13 @@ def published(run):
     return None
 
 
+def record_published(run, version):
+    """Notes the SavedModel's version folder, for `published`."""
+    partial = pathlib.Path(run, f".{VERSION}.partial")
+    partial.write_text(str(version))
+    partial.replace(pathlib.Path(run, VERSION))
+
+
 class Exporter:
     """Exports a student and scores each export in a process of its own.
 
@@ -80,7 +87,7 @@ class Exporter:
             version = td.export.saved_model(
                 self.student, self.saved_models, pairs=self.pairs, check=check
             )
-            (self.run / VERSION).write_text(str(version))
+            record_published(self.run, version)
         paths = {"SavedModel": version}
         for name, suffix, quantization in (
             ("LiteRT", ".tflite", None),

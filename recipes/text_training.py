@@ -5,7 +5,7 @@ Copy this file and run_folder.py along with the recipe that you copy.
 Letters in shapes: `N` rows, `C` classes.
 """
 
-from run_folder import callbacks, say
+from run_folder import callbacks, progress, say
 
 
 def some(table, most):
@@ -95,7 +95,10 @@ class TextJob:
             )
             found = [
                 call({name: batch[name] for name in signature}).numpy()
-                for (batch,) in (data[i] for i in range(len(data)))
+                for (batch,) in (
+                    data[i]
+                    for i in progress(range(len(data)), f"scoring {split}")
+                )
             ]
             return data.restore(np.concatenate(found))
 
