@@ -15,7 +15,7 @@ from tf_distill.models.encoder import (
     last_hidden_states,
 )
 from tf_distill.models.masked_lm_head import masked_lm_logits
-from tf_distill.models.weighted_cross_entropy import weighted_cross_entropy
+from tf_distill.models.weighted_cross_entropy import WeightedCrossEntropy
 
 
 class MaskedLM(AcceptsTokens, keras_hub.models.MaskedLM):
@@ -106,14 +106,15 @@ class MaskedLM(AcceptsTokens, keras_hub.models.MaskedLM):
         Args:
             optimizer: `"auto"` is Adam at 5e-5.
             loss: `"auto"` is the cross-entropy of each output, its mean
-                weighted by the `sample_weight`; their sum, as BERT was trained.
+                weighted by the `sample_weight`, one number a label, `(B, P)`
+                and `(B,)`; their sum, as BERT was trained.
             weighted_metrics: `"auto"` is the accuracy of each output.
             **kwargs: see `keras.Model.compile`.
         """
         if loss == "auto":
-            loss = weighted_cross_entropy()
+            loss = WeightedCrossEntropy()
             if self.next_sentence:
-                loss = {name: weighted_cross_entropy() for name in self.output}
+                loss = {name: WeightedCrossEntropy() for name in self.output}
         if self.next_sentence and weighted_metrics == "auto":
             weighted_metrics = {
                 name: [keras.metrics.SparseCategoricalAccuracy()]

@@ -15,7 +15,7 @@ from tf_distill.models.encoder import (
     last_hidden_states,
 )
 from tf_distill.models.text_classifier import check_label_names
-from tf_distill.models.weighted_cross_entropy import weighted_cross_entropy
+from tf_distill.models.weighted_cross_entropy import WeightedCrossEntropy
 
 
 class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
@@ -93,14 +93,14 @@ class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
         Args:
             optimizer: `"auto"` is Adam at 5e-5.
             loss: `"auto"` is the cross-entropy on class indices, its mean
-                weighted by the `sample_weight`.
+                weighted by the `sample_weight`, `(B, T)`; one a row is refused.
             weighted_metrics: `"auto"` is accuracy.
             **kwargs: see `keras.Model.compile`.
         """
         if optimizer == "auto":
             optimizer = keras.optimizers.Adam(5e-5)
         if loss == "auto":
-            loss = weighted_cross_entropy()
+            loss = WeightedCrossEntropy()
         if weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
         super().compile(

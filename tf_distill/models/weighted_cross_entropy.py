@@ -1,25 +1,81 @@
-"""The loss of tasks whose `sample_weight` says which positions count."""
+"""The loss of tasks whose `sample_weight` says which positions count.
+
+Letters: B batch, T positions, C classes or words.
+"""
 
 import keras
+from keras import ops
 
 
-def weighted_cross_entropy():
+@keras.saving.register_keras_serializable(package="tf_distill")
+class WeightedCrossEntropy(keras.losses.Loss):
     """Cross-entropy from logits; a mean over what counts.
 
     Keras' own reduction divides by the number of all positions, so that a
     batch padded further, or with fewer words masked, would weigh less.
 
+    A weight is one number a label. One a row, `(B,)`, is refused where a row
+    has several labels: Keras would lay it along T. In float32, whatever
+    `keras.config.floatx()` is: half precision would round the ids of words.
+
+    Args:
+        reduction: as for `keras.losses.Loss`.
+        name: of the loss.
+
+    Call arguments:
+        y_true: int, `(B, T)` or `(B,)`; classes from 0.
+        y_pred: logits, `(B, T, C)` or `(B, C)`.
+        sample_weight: float, of the shape of the labels or one that broadcasts
+            to it, such as `(B, 1)` for whole rows; or None.
+
+    Raises:
+        ValueError: the `sample_weight` has another shape.
+
     Example:
         >>> import numpy as np
         >>> from tf_distill.models.weighted_cross_entropy import (
-        ...     weighted_cross_entropy)
-        >>> loss = weighted_cross_entropy()
+        ...     WeightedCrossEntropy)
+        >>> loss = WeightedCrossEntropy()
         >>> logits = np.zeros((1, 3, 2))
         >>> labels = weights = np.array([[1, 0, 0]])
         >>> value = loss(labels, logits, sample_weight=weights)
         >>> round(float(value), 4)  # ln 2
         0.6931
     """
-    return keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True, reduction="mean_with_sample_weight"
+
+    def __init__(
+        self, reduction="mean_with_sample_weight", name="weighted_cross_entropy"
+    ):
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            sample_weight = _one_a_label(sample_weight, y_pred)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(
+            y_true, y_pred, from_logits=True
+        )
+
+
+def _one_a_label(weights, logits):
+    """The weights in the shape of the labels, `(B, T)` or `(B,)`."""
+    weights = ops.convert_to_tensor(weights, "float32")
+    shape, labels = tuple(weights.shape), tuple(logits.shape[:-1])
+    if len(labels) == 1 and shape[1:] == (1,):
+        weights, shape = ops.squeeze(weights, 1), shape[:1]
+    fits = len(shape) == len(labels) and all(
+        None in pair or pair[0] in (1, pair[1])
+        for pair in zip(shape, labels, strict=True)
     )
+    if not fits:
+        raise ValueError(
+            f"A `sample_weight` must be one number a label, {labels}, but it "
+            f"has shape {shape}. For one a row, where a row has several "
+            "labels, give `weight[:, None] * counts`, with 1 in `counts` "
+            "wherever a label counts, else 0. Keras' `class_weight` is one a "
+            "row, too: give each label its class' weight by `sample_weight`."
+        )
+    # Also where a length is not known yet: the mean divides by their sum.
+    return ops.broadcast_to(weights, ops.shape(logits)[:-1])
