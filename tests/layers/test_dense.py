@@ -2,7 +2,6 @@ import keras
 import numpy as np
 import on_backend
 import pytest
-import tiny
 
 from tf_distill.layers import Dense
 
@@ -38,13 +37,6 @@ def test_a_mask_is_passed_on():
     np.testing.assert_array_equal(mask, [[True, True, False]])
 
 
-def test_half_precision():
-    layer = dense(dtype="mixed_bfloat16")
-    x = RANDOM.normal(size=(2, 3, 4)).astype("float32")
-    assert layer(x).dtype == "bfloat16"
-    assert layer.kernel.dtype == "float32"
-
-
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 def test_keras_can_quantize_it(mode):
     theirs = keras.layers.Dense(5)
@@ -55,16 +47,6 @@ def test_keras_can_quantize_it(mode):
     theirs.quantize(mode)
     assert [w.dtype for w in ours.weights] == [w.dtype for w in theirs.weights]
     np.testing.assert_array_equal(ours(x), theirs(x))
-
-
-def test_round_trip_through_a_file(tmp_path):
-    inputs = keras.Input((None, 4))
-    model = tiny.randomize(keras.Model(inputs, Dense(5)(inputs)))
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(again.layers[-1]) is Dense
-    x = RANDOM.normal(size=(2, 3, 4)).astype("float32")
-    np.testing.assert_array_equal(again(x), model(x))
 
 
 @on_backend.needs_tensorflow

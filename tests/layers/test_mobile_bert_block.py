@@ -136,16 +136,6 @@ def test_an_inverted_bottleneck_is_wider():
     assert ours([X, MASK]).shape == (3, 5, 8)
 
 
-@pytest.mark.parametrize("changes", [{}, IB_BERT], ids=["mobile", "ib"])
-def test_unchanged_by_more_padding(changes):
-    ours = block(**changes)
-    wide = np.pad(X, ((0, 0), (0, 4), (0, 0)), constant_values=3.0)
-    found = ours([wide, np.pad(MASK, ((0, 0), (0, 4)))])
-    np.testing.assert_allclose(
-        found[:, :5], ours([X, MASK]), rtol=1e-5, atol=1e-5
-    )
-
-
 @pytest.mark.parametrize("mask_rule", ["add", "replace"])
 def test_a_row_that_is_all_padding_is_finite(mask_rule):
     ours = block(mask_rule=mask_rule)
@@ -157,20 +147,6 @@ def test_the_mask_rule_reaches_the_attention():
         "attention"
     )
     assert (attention.mask_value, attention.mask_rule) == (-6.0, "replace")
-
-
-def test_half_precision_near_float32():
-    mixed = block(dtype="mixed_bfloat16")
-    found = mixed([X, MASK])
-    assert found.dtype == "bfloat16"
-    assert {w.dtype for w in mixed.weights} == {"float32"}
-    exact = np.asarray(block()([X, MASK]))
-    # Nothing is normalised: 8 bits of the largest state.
-    np.testing.assert_allclose(
-        keras.ops.cast(found, "float32"),
-        exact,
-        atol=0.02 * np.abs(exact).max(),
-    )
 
 
 def test_dropout_where_the_papers_code_has_it():
@@ -193,10 +169,3 @@ def test_dropout_where_the_papers_code_has_it():
 def test_bad_arguments(changes, message):
     with pytest.raises(ValueError, match=message):
         block(**changes)
-
-
-def test_round_trip_through_a_file(tmp_path):
-    ours = block(dropout=0.1, mask_value=-6.0, mask_rule="replace", name="mine")
-    ours.save(tmp_path / "block.keras")
-    again = keras.saving.load_model(tmp_path / "block.keras")
-    np.testing.assert_array_equal(again([X, MASK]), ours([X, MASK]))

@@ -47,12 +47,3 @@ def test_only_the_first_column_of_padding_is_seen():
     np.testing.assert_array_equal(found[1][:, :4], found[2][:, :4])
     np.testing.assert_array_equal(found[0][:, :3], found[1][:, :3])
     assert not np.array_equal(found[0][:, 3], found[1][:, 3])
-
-
-def test_round_trip_through_a_file(tmp_path):
-    inputs = keras.Input((None, 3))
-    model = keras.Model(inputs, TrigramEmbedding()(inputs))
-    assert model.output_shape == (None, None, 9)
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(X), model(X))
