@@ -79,6 +79,16 @@ def test_all_ways_to_give_the_data_are_one():
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+def test_text_to_validate_beside_tokens_to_train_on():
+    expected, _ = train(
+        TEXT, LABELS, batch_size=4, validation_data=(TEXT, LABELS, WEIGHTS)
+    )
+    for data in ((TEXT, LABELS, WEIGHTS), (tokens(), LABELS, WEIGHTS)):
+        found, _ = train(tokens(), LABELS, batch_size=4, validation_data=data)
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, rtol=1e-5)
+
+
 def test_sample_weights_pass_by_too():
     x = tokens()
     expected, _ = train(TEXT, LABELS, sample_weight=WEIGHTS, batch_size=4)

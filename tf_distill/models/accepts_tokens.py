@@ -34,10 +34,13 @@ class AcceptsTokens:
         validation = kwargs.get("validation_data")
         pair = isinstance(validation, (tuple, list))
         check_tokens(self, validation[0] if pair else validation)
-        if _is_tokenized(x):
-            check_tokens(self, x)
-            return keras.Model.fit(self, x, *args, **kwargs)
-        return super().fit(x, *args, **kwargs)
+        if not _is_tokenized(x):
+            return super().fit(x, *args, **kwargs)
+        check_tokens(self, x)
+        if pair:
+            # Which KerasHub would tokenize only beside text to train on.
+            kwargs["validation_data"] = self.preprocess_samples(*validation)
+        return keras.Model.fit(self, x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
         if _is_tokenized(x):
