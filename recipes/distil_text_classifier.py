@@ -181,6 +181,25 @@ def without_copies(unlabelled, tables):
     return left
 
 
+def warn_of_copies(config, tables):
+    """Tells of text to be scored on that is, nearly, trained on."""
+    import tf_distill as td
+
+    for split in ("dev", "test"):
+        if getattr(config, split) is None:
+            continue  # split off without copies
+        table = tables[split]
+        left = td.data.without_near_duplicates(table, [tables["train"]])
+        if copies := len(table) - len(left):
+            say(
+                f"Warning: {copies} of the {len(table)} texts of --{split} are "
+                "nearly training texts, so its scores are too good. Take them "
+                f"out of {config.train} or {table.path}; or split all the text "
+                "with tf_distill.data.split_table, which keeps copies on one "
+                "side."
+            )
+
+
 def scored_split(tables):
     """The split that the scores are of."""
     return "test" if "test" in tables else "dev"
@@ -191,6 +210,7 @@ def work(config, tables, head, settings):
     dtype = precision(config.run)
     begin(config.seed, dtype)
     say(f"Run folder: {config.run}. Computing in {dtype}.")
+    warn_of_copies(config, tables)
     teacher = teachers.read_teacher(config, head, dtype)
     job = text_training.TextJob(config, tables, teacher)
     common = {"seed": config.seed, "settings": settings["sha256"]}
