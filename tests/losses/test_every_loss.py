@@ -68,12 +68,22 @@ def test_class_equals_numpy(case, where):
     ids=lambda case: case.id,
 )
 def test_logits_of_an_example_need_no_axis_of_tokens(case):
-    teacher, student = (x[:, 0] for x in case.pair())  # (B, C)
+    # B and C are equal: a weight laid along C would have a shape that fits.
+    teacher, student = (x[:, 0] for x in case.pair(b=4, c=4))  # (B, C)
     expected = case.numpy(teacher, student)
     assert expected.shape == (4,)
     np.testing.assert_allclose(
         case.loss.per_example(teacher, student), expected, rtol=1e-6, atol=1e-6
     )
+    for row in range(4):
+        for shape in ((4,), (4, 1)):
+            weights = np.eye(4)[row].reshape(shape)
+            np.testing.assert_allclose(
+                case.loss(teacher, student, sample_weight=weights),
+                expected[row] / 4,
+                rtol=1e-5,
+                atol=1e-6,
+            )
 
 
 @every_loss

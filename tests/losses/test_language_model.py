@@ -128,6 +128,15 @@ def test_next_sentence_against_numpy():
             values[row] / 4,
             atol=1e-6,
         )
+    # As many rows as classes: a weight along the wrong axis would fit.
+    for row in range(2):
+        for shape in ((2,), (2, 1)):
+            weights = np.eye(2)[row].reshape(shape)
+            np.testing.assert_allclose(
+                loss(FOLLOWS[:2], PAIRS[:2], sample_weight=weights),
+                values[row] / 2,
+                atol=1e-6,
+            )
     half = keras.ops.cast(PAIRS, "bfloat16")
     found = losses.next_sentence_cross_entropy(FOLLOWS, half)
     assert found.dtype == "float32"
