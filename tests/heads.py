@@ -40,13 +40,30 @@ PRETRAINING = {
     ),
 }
 CASES |= PRETRAINING
+CLASSIFIER = {
+    "num_classes": 3,
+    "dropout": 0.3,
+    "label_names": ["a", "b", "c"],
+    "task": "multilabel",
+}
+CLASSIFIERS = {
+    f"{family}TextClassifier": (family, "TextClassifier", CLASSIFIER)
+    for family in ("Bert", "TinyBert", "DistilBert", "MobileBert")
+}
+CLASSIFIERS["MobileBertPooledTextClassifier"] = (
+    "MobileBert",
+    "TextClassifier",
+    {**CLASSIFIER, "classifier_activation": True},
+)
+CASES |= CLASSIFIERS
 
 
 def task(case, dtype=None, **others):
     """A task of a case with random weights, on an encoder of one block."""
     family, kind, arguments = CASES[case]
     cls = getattr(models, f"{family}{kind}")
-    encoder = BACKBONES[family](num_layers=1, dtype=dtype, dropout=0.0)
+    build = BACKBONES[family.removeprefix("Tiny")]
+    encoder = build(num_layers=1, dtype=dtype, dropout=0.0)
     return tiny.randomize(cls(encoder, **{**arguments, **others}), seed=3)
 
 

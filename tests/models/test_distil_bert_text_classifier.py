@@ -2,13 +2,12 @@ import sys
 from pathlib import Path
 
 import encoders
-import keras
 import keras_hub
 import numpy as np
 import pytest
 import tiny
 
-from tf_distill.models import DistilBertBackbone, DistilBertTextClassifier
+from tf_distill.models import DistilBertTextClassifier
 
 sys.path.append(str(Path(__file__).parents[1] / "checkpoints"))
 import folders  # noqa: E402
@@ -91,33 +90,6 @@ def test_against_keras_hub(tmp_path):
     np.testing.assert_allclose(ours(inputs), theirs(inputs), atol=1e-5)
 
 
-def test_round_trip_through_files(tmp_path):
-    ours = tiny.randomize(
-        DistilBertTextClassifier(
-            encoders.distil_bert(), 3, dropout=0.3, label_names=["a", "b", "c"]
-        )
-    )
-    inputs = batch()
-    ours.save(tmp_path / "task.keras")
-    ours.save_to_preset(tmp_path / "preset")
-    for again in (
-        keras.saving.load_model(tmp_path / "task.keras", compile=False),
-        DistilBertTextClassifier.from_preset(tmp_path / "preset"),
-    ):
-        assert type(again) is DistilBertTextClassifier
-        assert type(again.backbone) is DistilBertBackbone
-        assert again.label_names == ["a", "b", "c"]
-        assert again.dropout == 0.3
-        np.testing.assert_array_equal(again(inputs), ours(inputs))
-
-
-def test_half_precision_gives_float32_logits():
-    ours = DistilBertTextClassifier(
-        encoders.distil_bert(dtype="mixed_bfloat16"), 3
-    )
-    assert ours(batch()).dtype == "float32"
-
-
 def test_segments_in_a_batch_are_passed_by():
     ours = tiny.randomize(DistilBertTextClassifier(encoders.distil_bert(), 2))
     inputs = tiny.batch((3, 4))
@@ -130,10 +102,3 @@ def test_segments_in_a_batch_are_passed_by():
     ours.fit(inputs, np.zeros((2, 2)), verbose=0)  # without a warning
     with pytest.raises(ValueError, match="padding_mask"):
         ours({"token_ids": inputs["token_ids"]})
-
-
-def test_parameters_of_the_head():
-    # A dense layer of D to D, and one of D to two classes.
-    ours = DistilBertTextClassifier(encoders.distil_bert(), 2)
-    head = ours.count_params() - ours.backbone.count_params()
-    assert head == (8 * 8 + 8) + (2 * 8 + 2)

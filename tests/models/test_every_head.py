@@ -1,4 +1,4 @@
-"""What holds of every task but the text classifiers, family by family."""
+"""What holds of every task, family by family."""
 
 import heads
 import keras
@@ -12,9 +12,13 @@ from tf_distill import models
 from tf_distill.distillation import tapped
 from tf_distill.models.encoder import last_hidden_states
 
-every_head = pytest.mark.parametrize(
-    "case", [case for case in heads.CASES if case != "MobileBertPreTraining"]
-)
+every_head = pytest.mark.parametrize("case", heads.CASES)
+KINDS = ("MaskedLM", "QuestionAnswering", "TextClassifier", "TokenClassifier")
+
+
+def test_none_is_left_out():
+    tested = {f"{family}{kind}" for family, kind, _ in heads.CASES.values()}
+    assert tested == {x for x in models.__all__ if x.endswith(KINDS)}
 
 
 @every_head
@@ -127,6 +131,9 @@ def test_taps(case):
         ),
         ("BertQuestionAnswering", 16 + 2),
         ("BertTokenClassifier", 24 + 3),
+        ("DistilBertTextClassifier", (64 + 8) + 24 + 3),
+        ("MobileBertTextClassifier", 24 + 3),
+        ("MobileBertPooledTextClassifier", (64 + 8) + 24 + 3),
     ],
 )
 def test_parameters_of_the_head(case, parameters):
@@ -245,17 +252,26 @@ def test_the_text_is_cut_and_the_question_is_not(family):
     assert words == question.split()
 
 
-def test_a_preset_with_its_preprocessor(tmp_path):
-    for name in ("MaskedLM", "QuestionAnswering"):
-        cls = getattr(models, f"Bert{name}")
-        tokenizer = keras_hub.models.BertTokenizer(tiny.WORDS)
-        preprocessor = cls.preprocessor_cls(tokenizer, sequence_length=7)
-        ours = heads.task(f"Bert{name}", preprocessor=preprocessor)
-        ours.save_to_preset(tmp_path / name)
-        again = cls.from_preset(tmp_path / name)
-        assert type(again.preprocessor) is cls.preprocessor_cls
-        assert again.preprocessor.sequence_length == 7
-        assert again.preprocessor.tokenizer.get_vocabulary() == tiny.WORDS
+@pytest.mark.parametrize(
+    ("family", "kind", "argument"),
+    [
+        ("Bert", "MaskedLM", {"mask_selection_rate": 0.5}),
+        ("Bert", "QuestionAnswering", {"truncate": "round_robin"}),
+        ("DistilBert", "QuestionAnswering", {"truncate": "round_robin"}),
+    ],
+)
+def test_a_preset_with_its_preprocessor(tmp_path, family, kind, argument):
+    cls = getattr(models, f"{family}{kind}")
+    tokenizer = getattr(keras_hub.models, f"{family}Tokenizer")(tiny.WORDS)
+    given = {"sequence_length": 7, **argument}
+    preprocessor = cls.preprocessor_cls(tokenizer, **given)
+    ours = heads.task(f"{family}{kind}", preprocessor=preprocessor)
+    ours.save_to_preset(tmp_path)
+    again = cls.from_preset(tmp_path).preprocessor
+    assert type(again) is cls.preprocessor_cls
+    assert again.get_config() == preprocessor.get_config()
+    assert given.items() <= again.get_config().items()
+    assert again.tokenizer.get_vocabulary() == tiny.WORDS
 
 
 def test_one_task_s_encoder_for_another(tmp_path):
@@ -291,7 +307,7 @@ def test_a_copy_has_one_table_too():
 @every_head
 def test_an_encoder_of_another_family(case):
     family, kind, arguments = heads.CASES[case]
-    other = {"Bert": "DistilBert"}.get(family, "Bert")
+    other = "DistilBert" if family in ("Bert", "TinyBert") else "Bert"
     cls = getattr(models, f"{family}{kind}")
     encoder = heads.shared(f"{other}MaskedLM").backbone
     with pytest.raises(ValueError, match=f"but `backbone` is a .*{other}Back"):

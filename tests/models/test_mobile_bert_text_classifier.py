@@ -2,13 +2,11 @@ import sys
 from pathlib import Path
 
 import encoders
-import keras
 import numpy as np
 import pytest
 import tiny
 
-from tf_distill.distillation import tapped
-from tf_distill.models import MobileBertBackbone, MobileBertTextClassifier
+from tf_distill.models import MobileBertTextClassifier
 
 sys.path.append(str(Path(__file__).parents[1] / "checkpoints"))
 import folders  # noqa: E402
@@ -85,40 +83,6 @@ def test_a_pooler_that_is_missing(tmp_path):
         MobileBertTextClassifier.from_preset(tmp_path)
 
 
-@pytest.mark.parametrize("pooler", [False, True])
-def test_round_trip_through_files(tmp_path, pooler):
-    ours = tiny.randomize(
-        MobileBertTextClassifier(
-            encoders.mobile_bert(), 3, classifier_activation=pooler
-        )
-    )
-    head = ours.count_params() - ours.backbone.count_params()
-    assert head == pooler * (8 * 8 + 8) + 3 * 8 + 3
-    inputs = tiny.batch()
-    ours.save(tmp_path / "task.keras")
-    ours.save_to_preset(tmp_path / "preset")
-    for again in (
-        keras.saving.load_model(tmp_path / "task.keras", compile=False),
-        MobileBertTextClassifier.from_preset(tmp_path / "preset"),
-    ):
-        assert type(again) is MobileBertTextClassifier
-        assert type(again.backbone) is MobileBertBackbone
-        assert again.classifier_activation is pooler
-        np.testing.assert_array_equal(again(inputs), ours(inputs))
-
-
-def test_a_task_is_tapped_as_its_backbone():
-    ours = tiny.randomize(MobileBertTextClassifier(encoders.mobile_bert(), 3))
-    inputs = tiny.batch()
-    found = tapped(ours, ["hidden_states/0", "attention_scores/1"])(inputs)
-    expected = tapped(ours.backbone, ["hidden_states/0", "attention_scores/1"])(
-        inputs
-    )
-    np.testing.assert_allclose(found["output"], ours(inputs), atol=1e-6)
-    for signal in ("hidden_states/0", "attention_scores/1"):
-        np.testing.assert_allclose(found[signal], expected[signal], rtol=1e-5)
-
-
 def test_arguments_go_to_the_encoder_or_the_head():
     ours = MobileBertTextClassifier.from_preset(
         "ib_bert_large_24l_512d",
@@ -142,10 +106,3 @@ def test_arguments_go_to_the_encoder_or_the_head():
             num_classes=2,
             pooler=True,
         )
-
-
-def test_half_precision_gives_float32_logits():
-    ours = MobileBertTextClassifier(
-        encoders.mobile_bert(dtype="mixed_bfloat16"), 3
-    )
-    assert ours(tiny.batch()).dtype == "float32"
