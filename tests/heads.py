@@ -22,7 +22,7 @@ CASES = {
     for family in BACKBONES
     for kind, arguments in (
         ("MaskedLM", {}),
-        ("QuestionAnswering", {}),
+        ("QuestionAnswering", {"dropout": 0.3}),
         ("TokenClassifier", {"num_classes": 3, "dropout": 0.3}),
     )
 }
