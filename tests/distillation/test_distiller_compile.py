@@ -283,3 +283,37 @@ def test_a_student_on_its_teacher_s_own_layer(trainable):
     last = made.fit(X, verbose=0).history["loss"]
     values = (np.array(student(X)) - np.array(teacher(X))) ** 2
     np.testing.assert_allclose(last, [values.mean()], rtol=1e-5)
+
+
+def by_token(seed):
+    x = keras.Input((None, 3))
+    return tiny.randomize(keras.Model(x, keras.layers.Dense(3)(x)), seed)
+
+
+def test_a_weight_a_row_never_meets_the_tokens():
+    x, labels = (
+        X.reshape(2, 4, 3)[[0, 1, 0, 1]],
+        np.arange(16).reshape(4, 4) % 3,
+    )
+    x = x + np.arange(4)[:, None, None]  # rows, as many as tokens, that differ
+    weight = np.array([1.0, 0.5, 2.0, 0.0])
+    student = by_token(1)
+    made = td.Distiller(
+        student, by_token(2), [td.LogitMatch(td.losses.LogitMSE(), weight=0.0)]
+    )
+    logits = np.asarray(student(x), "float64")
+    odds = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    each = -np.log(np.take_along_axis(odds, labels[..., None], -1)[..., 0])
+    expected = (each.mean(1) * weight).mean()
+    assert abs(expected - (each * weight).mean()) > 0.01  # along the tokens
+
+    made.compile(loss=label_loss(), run_eagerly=True)
+    with pytest.raises(ValueError, match="one number a row, .B,., but"):
+        made.test_on_batch(x, labels, weight)
+    with pytest.raises(ValueError, match="or `class_weight`"):
+        made.fit(x, labels, class_weight={0: 1.0, 1: 2.0, 2: 3.0}, verbose=0)
+    logs = made.test_on_batch(x, labels, weight[:, None], return_dict=True)
+    np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)
+    made.compile(loss=td.losses.MaskedLMCrossEntropy(), run_eagerly=True)
+    logs = made.test_on_batch(x, labels, weight, return_dict=True)
+    np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)

@@ -3,11 +3,12 @@
 Letters: B batch.
 """
 
+import types
 import typing
 
 from keras import ops, tree
 
-from tf_distill.losses.base import check_one_an_example
+from tf_distill.losses.base import ExampleLoss, check_one_an_example
 
 # The entry of a batch's inputs that a teacher cache writes.
 TEACHER = "teacher"
@@ -81,3 +82,37 @@ def one_an_example(sample_weight):
         return None
     check_one_an_example(weights)
     return ops.cast(ops.reshape(weights[0], (-1,)), "float32")
+
+
+def check_label_weights(loss, outputs, sample_weight):
+    """Raises where Keras would lay one weight a row along the tokens.
+
+    Keras multiplies a loss' values, `(B, T)`, by a weight, `(B,)`, as NumPy
+    would: an error, or where B is T the weights of other rows.
+
+    Args:
+        loss: what was compiled: a loss, a name, or a structure of such.
+        outputs: the student's, a tensor or a structure.
+        sample_weight: `(B,)` or of more axes, a structure of such, or None.
+
+    Raises:
+        ValueError: a loss on labels of tokens is Keras' own, and a weight
+            `(B,)`.
+    """
+    losses, outputs = tree.flatten(loss), tree.flatten(outputs)
+    if len(losses) != len(outputs):
+        losses = losses * len(outputs)  # one of all, or an error of Keras'
+    by_token = any(
+        len(output.shape) > 2
+        and not isinstance(one, (ExampleLoss, types.NoneType))
+        for one, output in zip(losses, outputs, strict=False)
+    )
+    weights = [w for w in tree.flatten(sample_weight) if w is not None]
+    if by_token and any(len(weight.shape) == 1 for weight in weights):
+        raise ValueError(
+            "The `sample_weight` (or `class_weight`) is one number a row, "
+            "(B,), but the loss on labels has one value a token, (B, T), along "
+            "which Keras would lay it. Give it as (B, 1), or compile a loss "
+            "of tf_distill.losses, such as MaskedLMCrossEntropy, which takes "
+            "the mean of a row first."
+        )

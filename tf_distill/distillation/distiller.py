@@ -8,7 +8,12 @@ import contextlib
 import keras
 from keras import ops
 
-from tf_distill.distillation.batch import Batch, needed, split_signals
+from tf_distill.distillation.batch import (
+    Batch,
+    check_label_weights,
+    needed,
+    split_signals,
+)
 from tf_distill.distillation.compatibility import check_no_tokens
 from tf_distill.distillation.distribution import check_scope
 from tf_distill.distillation.match import check_matches
@@ -205,6 +210,7 @@ class Distiller(StudentModel):
                     "the data has no labels. Compile without `loss`, or pass "
                     "batches of (inputs, labels)."
                 )
+            check_label_weights(self.loss, y_pred[OUTPUT], sample_weight)
             total = super().compute_loss(
                 x, y.labels, y_pred[OUTPUT], sample_weight, training
             )
