@@ -73,3 +73,16 @@ def test_nothing_heavy_is_loaded_for_help():
         [sys.executable, "-c", script], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_package_alone_loads_nothing():
+    """Neither what it needs, nor a part of itself."""
+    script = (
+        "import sys; before = set(sys.modules); import tf_distill\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "assert new == {'tf_distill'}, new"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
