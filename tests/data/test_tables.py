@@ -235,6 +235,24 @@ def test_empty_second_text(tmp_path):
     )
 
 
+def test_csv_s_quotes_in_a_tsv_are_told(tmp_path):
+    content = (
+        'text\tlabel\n"a"\tx\n"he said ""no"" twice"\ty\n"so" "is" this\tx\n'
+    )
+    path = write(tmp_path, "a.tsv", content)
+    with pytest.warns(UserWarning, match="a.tsv: 1 lines, the first of them 3"):
+        table = read_table(path, "text", label="label")
+    assert table.texts[1] == '"he said ""no"" twice"'
+    # Quotes of a text's own say nothing.
+    content = content.replace('""no""', "no").replace("this", '"this""')
+    read_table(write(tmp_path, "b.tsv", content), "text", label="label")
+
+
+def test_a_folder_for_a_file(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    refused(tmp_path / "a.csv", "is a folder: name the file in it")
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.csv"):
         read_table(tmp_path / "absent.csv", "text")

@@ -3,6 +3,7 @@ import keras_hub
 import pytest
 import tiny
 
+import tf_distill as td
 from tf_distill.distillation.compatibility import check_vocabularies
 
 
@@ -43,3 +44,12 @@ def test_equal_words_and_models_without_any():
     check_vocabularies(student, teacher)
     check_vocabularies(student, tiny.classifier())
     check_vocabularies(student, plain)
+
+
+def test_a_model_cannot_teach_itself():
+    model = tiny.classifier()
+    match = td.LogitMatch(td.losses.LogitMSE())
+    with pytest.raises(ValueError, match="both teacher and student"):
+        td.Distiller(model, model, [match])
+    with pytest.raises(ValueError, match="both teacher and student"):
+        td.Distiller(model, {"a": tiny.classifier(seed=3), "b": model}, [match])

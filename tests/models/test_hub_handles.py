@@ -57,6 +57,15 @@ def test_hugging_face_s_format(hub):
         assert not (hub.parent / "cache" / name).exists()
 
 
+def test_a_hub_that_does_not_answer(monkeypatch):
+    def snapshot_download(name, **patterns):
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(ValueError, match="hf://someone/student could not be"):
+        models.BertBackbone.from_preset(HANDLE)
+
+
 def test_pickled_weights_are_refused_unseen(hub):
     folders.write(hub, {})
     (hub / "model.safetensors").rename(hub / "pytorch_model.bin")

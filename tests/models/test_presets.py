@@ -150,6 +150,10 @@ def test_names_of_nothing(tmp_path, cls):
     classes = _classes(cls)
     with pytest.raises(ValueError, match="names an architecture and has no we"):
         cls.from_preset("bert_tiny_2l_128d", **classes)
+    with pytest.raises(
+        ValueError, match="'nope' is neither a folder here nor a"
+    ):
+        cls.from_preset("nope")  # which comes before a number of classes
     with pytest.raises(ValueError, match="Did you mean 'tiny_bert_4l_312d'"):
         cls.from_preset("tinybert_4l_312d", **classes)
     with pytest.raises(ValueError, match="There is no folder ./nowhere"):

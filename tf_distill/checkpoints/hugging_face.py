@@ -49,7 +49,8 @@ class HuggingFaceFolder:
 
     Raises:
         ValueError: the folder lacks a file that is needed, or holds pickled
-            weights only; the message says how to mend it.
+            weights only, or the handle cannot be downloaded; the message says
+            how to mend it.
 
     Example:
         ```python
@@ -65,11 +66,18 @@ class HuggingFaceFolder:
             import huggingface_hub
 
             self._repository = str(preset).removeprefix("hf://")
-            preset = huggingface_hub.snapshot_download(
-                self._repository,
-                allow_patterns=_FILES,
-                ignore_patterns=_NO_FILES,
-            )
+            try:
+                preset = huggingface_hub.snapshot_download(
+                    self._repository,
+                    allow_patterns=_FILES,
+                    ignore_patterns=_NO_FILES,
+                )
+            except Exception as error:  # the hub's, or of the network beneath
+                raise ValueError(
+                    f"{preset} could not be downloaded: {error}. Check the "
+                    "name, whether it is public or you are logged in, and the "
+                    "network; or pass a folder that holds it."
+                ) from error
         self.path = self.words_folder = pathlib.Path(preset)
         self.config_file = self.path / "config.json"
         self.config = read_json(self.config_file)

@@ -4,8 +4,11 @@ import csv
 import gzip
 import io
 import json
+import re
 import warnings
 import zlib
+
+_QUOTED_CELL = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 
 def read_rows(path, columns, *, encoding_errors="strict"):
@@ -41,6 +44,8 @@ def read_rows(path, columns, *, encoding_errors="strict"):
         return _jsonl_rows(path, content, columns)
     if suffix == ".txt":
         return ((n, [line]) for n, line in _lines(content))
+    if suffix == ".tsv":
+        _warn_of_quotes(path, content)
     rows = _csv_rows(path, content) if suffix == ".csv" else _tsv_rows(content)
     return _named_cells(path, rows, columns)
 
@@ -83,6 +88,8 @@ def read_text(path, encoding_errors="strict"):
             f"encoding_errors={encoding_errors!r}: expected 'strict' or "
             "'replace'."
         )
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name the file in it.")
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: there is no such file. Check the path."
@@ -130,6 +137,27 @@ def _lines(content):
 def _tsv_rows(content):
     for number, line in _lines(content):
         yield number, line.split("\t")
+
+
+def _warn_of_quotes(path, content):
+    """Says that a TSV file seems to have CSV's quotes, which are read as text.
+
+    GLUE's files hold quotes, too, but none of them all doubled within a pair.
+    """
+    found = [
+        number
+        for number, cells in _tsv_rows(content)
+        if any(map(_QUOTED_CELL.fullmatch, cells))
+    ]
+    if found:
+        warnings.warn(
+            f"{path}: {len(found)} lines, the first of them {found[0]}, have a "
+            "cell in quotes with each quote in it doubled, as CSV writes it. A "
+            ".tsv file has no quoting: they are read as part of the text. If "
+            "they are not, write it without (pandas: `sep='\\t', "
+            "quoting=csv.QUOTE_NONE`), or as .csv.",
+            stacklevel=2,
+        )
 
 
 def _csv_rows(path, content):

@@ -95,13 +95,19 @@ class Teachers:
         """Raises where a teacher cannot teach a student at all.
 
         Raises:
-            ValueError: a model that is not functional, NaN in a weight, or a
-                teacher that reads the student's token ids with another
-                vocabulary.
+            ValueError: a model that is not functional, the student itself,
+                NaN in a weight, or a teacher that reads the student's token
+                ids with another vocabulary.
         """
         check_functional(student)
         for name, model in self.models.items():
             check_functional(model)
+            if model is student:
+                raise ValueError(
+                    f"{model.name!r} is both teacher and student: it has "
+                    "nothing to learn from itself. Build the student as a "
+                    "model of its own, such as `keras.models.clone_model`."
+                )
             check_weights(model)
             if not self.prefixes[name]:
                 check_vocabularies(student, model)

@@ -134,7 +134,15 @@ def _saved_object(file, content, given=()):
 
 def check_architecture(cls, name, load_weights):
     """Refuses a name of another class's, and weights, which a name has not."""
-    found = architecture(name)  # a misspelt name is the first thing to say
+    try:
+        found = architecture(name)  # a misspelt name is the first thing to say
+    except ValueError as error:
+        if not load_weights:
+            raise
+        raise ValueError(
+            f"{name!r} is neither a folder here nor a preset of KerasHub's; a "
+            f"repository of Hugging Face's is hf://user/model. {error}"
+        ) from None
     if found.backbone not in [base.__name__ for base in cls.__mro__]:
         raise ValueError(
             f"{name!r} is a {found.backbone}, not a {cls.__name__}: pass it "

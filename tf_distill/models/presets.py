@@ -76,6 +76,7 @@ def load_task(cls, preset, load_weights=True, **kwargs):
         return keras_hub_presets.read_task(
             cls, preset, load_weights, head, **kwargs
         )
+    check_architecture(cls.backbone_cls, preset, load_weights)
     if has_classes(cls):
         no_head_without_classes(preset, head)
     backbone = load_backbone(cls.backbone_cls, preset, load_weights, **kwargs)
