@@ -40,6 +40,7 @@ from run_folder import (
     on_terminal,
     precision,
     run_folder,
+    save_model,
     say,
     show,
 )
@@ -156,9 +157,16 @@ def work(config, size, run, settings):
     keras.config.set_dtype_policy(dtype)
     say(f"Run folder: {run}. Computing in {dtype}.")
 
-    # 1. The teacher, and whether its weights are right.
+    # 1. The tweets, split so that no retweet stands on both sides.
+    train, dev, test = tweets(size)
+    names = list(train.label_names)
+    say(f"{len(train)} tweets to train, {len(dev)} dev, {len(test)} test.")
+
+    # 2. The teacher, and whether its weights are right.
     folder = package_folder(PACKAGES["teacher"]) / "model"
-    teacher = td.models.BertTextClassifier.from_preset(folder, num_classes=3)
+    teacher = td.models.BertTextClassifier.from_preset(
+        folder, num_classes=3, label_names=names
+    )
     tokenizer = teacher.preprocessor.tokenizer
     teacher.preprocessor.sequence_length = size.max_length
     difference = parity(folder, tokenizer)
@@ -167,10 +175,6 @@ def work(config, size, run, settings):
         f"{difference:.0e} of a NumPy BERT that reads the same file."
     )
 
-    # 2. The tweets, split so that no retweet stands on both sides.
-    train, dev, test = tweets(size)
-    names = list(train.label_names)
-    say(f"{len(train)} tweets to train, {len(dev)} dev, {len(test)} test.")
     encoded = {
         name: td.data.encode(table, tokenizer, max_length=size.max_length)
         for name, table in (("train", train), ("dev", dev), ("test", test))
@@ -341,7 +345,10 @@ def work(config, size, run, settings):
         on_dev = np.argmax(logits_of(name, "dev", dev), axis=-1)
         scores[name]["dev_macro_f1"] = scored(dev.labels, on_dev)["macro_f1"]
 
-    # 6. Export the student that the dev split prefers.
+    # 6. Save teacher and students for `from_preset`, and export the student
+    # that the dev split prefers.
+    for name in ("teacher", "half", "thin"):
+        save_model(float32[name], run / name)
     best = max(("half", "thin"), key=lambda n: scores[n]["dev_macro_f1"])
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits[best]))
     title = f"tweets_{best}" if config.full else f"tweets_{best}_{size.name}"
@@ -453,13 +460,18 @@ def work(config, size, run, settings):
             predictions[f"{student}-control"],
             resamples=200,
         )
+        shown = (
+            "no more than chance can do"
+            if f1[1] <= 0 <= f1[2]
+            else ("more than chance would do")
+        )
         say(
             "{}: {:+.2%} macro-F1 over its control, 95 % interval {:+.2%} to "
-            "{:+.2%}.".format(student, *f1)
+            "{:+.2%}: {}.".format(student, *f1, shown)
         )
     say(
-        f"Curves, pictures and the model card are in {run}, the SavedModel in "
-        f"{exports['SavedModel']}."
+        f"Curves, pictures, the model card and, for `from_preset`, teacher and "
+        f"students are in {run}, the SavedModel in {exports['SavedModel']}."
     )
     # Last, because it says that the run is finished.
     reports.write_results(run / "results.json", configuration, rows)

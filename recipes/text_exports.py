@@ -3,6 +3,7 @@
 Copy this file and run_folder.py along with the recipe that you copy.
 """
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -21,12 +22,19 @@ def check_place(saved_models, name):
             "becomes a folder."
         )
     folder = pathlib.Path(saved_models, name).absolute()
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    for path in new:
+        with contextlib.suppress(OSError):
+            path.rmdir()
+    if not writable:
         raise ValueError(
-            f"{folder} is not a folder that can be written to. Choose another "
-            "with --saved-models."
+            f"{folder} is not a folder that can be made or written to. Choose "
+            "another with --saved-models."
         )
 
 

@@ -133,12 +133,15 @@ def check_tokenizer(config, model):
             f"{model.name} has no tokenizer. Put its vocab.txt beside it, or "
             "save its preprocessor with it: `model.save_to_preset(folder)`."
         )
+    from tf_distill.export.task import ROUNDED_UP_TO
+
     words = len(model.preprocessor.tokenizer.get_vocabulary())
-    if words > model.backbone.vocabulary_size:
+    rows = model.backbone.vocabulary_size
+    if not 0 <= rows - words < ROUNDED_UP_TO:  # or no export would take it
+        source = getattr(config, "teacher", None) or model.name
         raise ValueError(
-            f"{model.name}: its tokenizer has {words} words, but its encoder "
-            f"{model.backbone.vocabulary_size}. They are not of one model; "
-            "copy both from the same place."
+            f"{source}: its tokenizer has {words} words, but its encoder "
+            f"{rows}. They are not of one model; copy both from the same place."
         )
     positions = model.backbone.max_sequence_length
     if config.max_length > positions:
