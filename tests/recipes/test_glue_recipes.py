@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+from unittest import mock
 
 import glue_recipes_data as tiny_glue
 import keras
@@ -10,6 +11,18 @@ import numpy as np
 import pytest
 
 import tf_distill as td
+
+
+@pytest.fixture(autouse=True, scope="module")
+def eagerly():
+    """A few steps of a tiny model are over before a graph is traced."""
+    compile = keras.Model.compile
+
+    def eager(self, *arguments, **options):
+        compile(self, *arguments, **{**options, "run_eagerly": True})
+
+    with mock.patch.object(keras.Model, "compile", eager):
+        yield compile
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +166,9 @@ def test_a_student_and_its_control(place, request, name, task):
 
 
 @pytest.mark.slow
-def test_a_cache_gives_the_same_student(place, classes):
+def test_a_cache_gives_the_same_student(place, classes, eagerly, monkeypatch):
+    # To the last bit in a graph alone, which is how a cache is made.
+    monkeypatch.setattr(keras.Model, "compile", eagerly)
     module = tiny_glue.recipe("distil_bert_task")
     for run, cache in (("living", None), ("cached", place / "cache")):
         module.main(
