@@ -98,7 +98,7 @@ class Config:
     seed: int = 0
     """Of initial weights, dropout and the order of batches."""
     name: str | None = None
-    """Of the export; <file>_<student> by default."""
+    """Of the export; <file>_<student> by default, and _smoke of a smoke run."""
     run: pathlib.Path | None = None
     """Run folder; runs/distil_text_classifier/<name> by default."""
     saved_models: pathlib.Path = pathlib.Path("saved_models")
@@ -109,7 +109,10 @@ class Config:
 
 def main(config):
     """Reads all that can be read, then does what is not done already."""
-    name = config.name or f"{config.train.name.split('.')[0]}_{config.student}"
+    name = config.name or "_".join(
+        [config.train.name.split(".")[0], config.student]
+        + ["smoke"] * config.smoke
+    )
     run = config.run or pathlib.Path("runs/distil_text_classifier", name)
     config = dataclasses.replace(config, name=name, run=run)
     if config.smoke:

@@ -167,6 +167,14 @@ def _check_same(written, settings, option):
         )
     names = [*settings, *(set(other) - set(settings))]
     names = [n for n in names if settings.get(n) != other.get(n)]
+    if "sha256" in names:  # files that changed, or others in their place
+        names.remove("sha256")
+        ours, theirs = (x.get("sha256", {}) for x in (settings, other))
+        names += [
+            f"content of --{name.replace('_', '-')}"
+            for name in sorted({*ours, *theirs} - {*names})
+            if ours.get(name) != theirs.get(name)
+        ]
     if names:
         raise ValueError(
             f"{written} was made with another {', '.join(names)}. Choose "
