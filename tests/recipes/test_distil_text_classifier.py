@@ -320,7 +320,10 @@ def test_another_configuration_is_refused(finished, hub, no_tensorflow):
     before = (folder / "run" / "results.json").read_bytes()
     with open(folder / "test.csv", "a") as file:
         file.write("so good,up\n")
-    for more, named in (([], "another content of --test"), (["--seed", "1"], "seed")):
+    for more, named in (
+        ([], "another content of --test"),
+        (["--seed", "1"], "seed"),
+    ):
         others = {"PYTHONPATH": no_tensorflow, **hub}
         done = run(folder, *arguments, *more, **others)
         assert_refused(done, named, "--run")
