@@ -1,10 +1,12 @@
 """Tiny teachers and GLUE files for the recipes, and a way to run them."""
 
+import contextlib
 import importlib
 import json
 import pathlib
 import random
 import sys
+from unittest import mock
 
 import keras
 import keras_hub
@@ -22,6 +24,21 @@ def recipe(name):
     if str(RECIPES) not in sys.path:
         sys.path.append(str(RECIPES))
     return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Trains without graphs; gives the `compile` that would make them.
+
+    A few steps of a tiny model are over before a graph is traced.
+    """
+    compile = keras.Model.compile
+
+    def eager(self, *arguments, **options):
+        compile(self, *arguments, **{**options, "run_eagerly": True})
+
+    with mock.patch.object(keras.Model, "compile", eager):
+        yield compile
 
 
 def encoder(num_layers=2, hidden_dim=16):

@@ -3,7 +3,6 @@
 import csv
 import fcntl
 import json
-from unittest import mock
 
 import glue_recipes_data as tiny_glue
 import keras
@@ -15,14 +14,8 @@ import tf_distill as td
 
 @pytest.fixture(autouse=True, scope="module")
 def eagerly():
-    """A few steps of a tiny model are over before a graph is traced."""
-    compile = keras.Model.compile
-
-    def eager(self, *arguments, **options):
-        compile(self, *arguments, **{**options, "run_eagerly": True})
-
-    with mock.patch.object(keras.Model, "compile", eager):
-        yield compile
+    with tiny_glue.eagerly() as compile_for_graphs:
+        yield compile_for_graphs
 
 
 @pytest.fixture(scope="module")
