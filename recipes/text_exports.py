@@ -46,11 +46,22 @@ def published(run):
     return None
 
 
-def record_published(run, version):
-    """Notes the SavedModel's version folder, for `published`."""
+def publish(run, place, export):
+    """Exports the next version of a model, noted before it is there.
+
+    So that a run which is killed as soon as it is there finds it again.
+
+    Args:
+        run: the run folder.
+        place: the model's folder.
+        export: function of a `version`, a number, that returns its folder.
+    """
+    numbers = [int(p.name) for p in place.glob("*") if p.name.isdecimal()]
+    version = max(numbers, default=0) + 1
     partial = pathlib.Path(run, f".{VERSION}.partial")
-    partial.write_text(str(version))
+    partial.write_text(str(place / str(version)))
     partial.replace(pathlib.Path(run, VERSION))
+    return export(version=version)
 
 
 class Exporter:
@@ -92,10 +103,17 @@ class Exporter:
         if version is not None:
             check(version)
         else:
-            version = td.export.saved_model(
-                self.student, self.saved_models, pairs=self.pairs, check=check
+            version = publish(
+                self.run,
+                self.saved_models,
+                functools.partial(
+                    td.export.saved_model,
+                    self.student,
+                    self.saved_models,
+                    pairs=self.pairs,
+                    check=check,
+                ),
             )
-            record_published(self.run, version)
         paths = {"SavedModel": version}
         for name, suffix, quantization in (
             ("LiteRT", ".tflite", None),
