@@ -11,8 +11,9 @@ the labels alone.
   its embeddings, which are the teacher's of lower rank.
 
 Both learn by TinyBERT's losses on embeddings, hidden states, attention scores
-and soft labels, all at once. The student that is better on the dev split is
-exported as SavedModel and LiteRT, reloaded in new processes and scored there.
+and soft labels, all at once; without `--full`, where there are few steps, by
+the labels, too. The student that is better on the dev split is exported as
+SavedModel and LiteRT, reloaded in new processes and scored there.
 
     pip install -e ".[recipes]"
     pip install --no-deps --require-hashes \
@@ -86,6 +87,9 @@ class Size:
     weight_decay: float = 0.01
     inner_weight: float = 0.003  # of embeddings and of hidden states
     attention_weight: float = 5e-5
+    # Of the labels beside the teacher's signals. With all tweets these do
+    # without; in a hundred steps labels get a student off the ground faster.
+    label_weight: float = 0.0
     max_length: int = 64
     latency_rounds: int = 50
     run_eagerly: bool = False  # a few steps are over before a graph is traced
@@ -93,7 +97,7 @@ class Size:
 
 SIZES = {
     "full": Size("full"),
-    "default": Size("default", None, 1500, 500, 2000),
+    "default": Size("default", None, 1500, 500, 2000, label_weight=1.0),
     "smoke": Size(
         "smoke",
         1000,
@@ -104,6 +108,7 @@ SIZES = {
         1,
         1,
         1,
+        label_weight=1.0,
         latency_rounds=3,
         run_eagerly=True,
     ),
@@ -193,7 +198,9 @@ def work(config, size, run, settings):
             seed=config.seed,
         )
 
-    def train_once(name, model, student, epochs, learning_rate, loss=None):
+    def train_once(
+        name, model, student, epochs, learning_rate, label_weight=1.0
+    ):
         """Fits a model and saves the student's weights, or reads them back."""
         weights = run / f"{name}.weights.h5"
         if weights.exists():
@@ -215,9 +222,11 @@ def work(config, size, run, settings):
         # Made here for the same reason: "accuracy" would be made in the graph.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
         # By default Keras compiles with XLA, anew for every length.
+        labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(
             optimizer,
-            loss=loss,
+            loss=labels if label_weight else None,
+            loss_weights=[label_weight] if label_weight else None,
             metrics=[accuracy],
             jit_compile=False,
             run_eagerly=size.run_eagerly,
@@ -248,8 +257,6 @@ def work(config, size, run, settings):
         student.save_weights(unfinished)
         unfinished.replace(weights)
 
-    labels_only = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
     # 3. Fine-tune the teacher.
     train_once(
         "teacher",
@@ -257,7 +264,6 @@ def work(config, size, run, settings):
         teacher,
         size.teacher_epochs,
         size.teacher_learning_rate,
-        labels_only,
     )
     models = {"teacher": teacher}
 
@@ -313,15 +319,10 @@ def work(config, size, run, settings):
         )
         control, _ = build()
         control.set_weights(student.get_weights())
-        train_once(name, distiller, student, epochs, learning_rate)
         train_once(
-            f"{name}-control",
-            control,
-            control,
-            epochs,
-            learning_rate,
-            labels_only,
+            name, distiller, student, epochs, learning_rate, size.label_weight
         )
+        train_once(f"{name}-control", control, control, epochs, learning_rate)
         models |= {name: student, f"{name}-control": control}
 
     # 5. Score them all on the untouched test split, in float32, as they are
