@@ -142,7 +142,7 @@ def _tsv_rows(content):
 def _warn_of_quotes(path, content):
     """Says that a TSV file seems to have CSV's quotes, which are read as text.
 
-    GLUE's files hold quotes, too, but none of them all doubled within a pair.
+    Not asked of GLUE's own files, whose form is known (`read_tsv`).
     """
     found = [
         number
