@@ -38,6 +38,7 @@ import re
 import sys
 
 from run_folder import (
+    ProgressLine,
     command_line,
     on_terminal,
     precision,
@@ -357,15 +358,22 @@ def work(config, size, run, settings):
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits[best]))
     title = f"tweets_{best}" if config.full else f"tweets_{best}_{size.name}"
     outputs, exports = {}, {}
+    line = ProgressLine(f"exporting {best}", 6)  # three, written and scored
 
     def score_export(kind, path):
         """Scores an export in a new process; raises if it is not the model."""
         texts = test.texts if kind == "SavedModel" else None
+        before = 2 * len(outputs) + 1
         outputs[kind] = td.export.score_in_new_process(
-            path, texts, encoded["test"]
+            path,
+            texts,
+            encoded["test"],
+            on_progress=lambda done, rows: line.show(before + done / rows),
         )
+        line.end()
         if "int8" not in kind:  # quantized: its score says how far off it is
             check_parity(kind, outputs[kind], probabilities)
+        line.show(before + 1)
 
     minutes = "two minutes" if config.full else "a minute"
     say(f"Exporting {best}, each time scored in a new process: {minutes}.")
@@ -394,6 +402,7 @@ def work(config, size, run, settings):
             float32[best], run / f"{title}{suffix}", quantization=quantization
         )
         score_export(kind, exports[kind])
+    line.end()
     sizes = {
         name: (run / f"{name}.weights.h5").stat().st_size for name in models
     }

@@ -9,7 +9,7 @@ import os
 import pathlib
 import re
 
-from run_folder import model_row, save_model, say
+from run_folder import ProgressLine, model_row, save_model, say
 
 VERSION = "exported_version.txt"  # the SavedModel's, in the run folder
 
@@ -88,6 +88,8 @@ class Exporter:
             pairs = zip(table.texts, table.second_texts, strict=True)
             self.texts = list(pairs)
         self.logits = {}  # of each export, by its name
+        # Of three formats, each written and then scored.
+        self.line, self.steps = ProgressLine("exporting", 6), 0
 
     def export(self):
         """Writes every format; returns their paths by name.
@@ -125,6 +127,7 @@ class Exporter:
                 quantization=quantization,
             )
             self.check(name, paths[name])
+        self.line.end()
         return paths
 
     def check(self, name, path):
@@ -132,9 +135,17 @@ class Exporter:
         import tf_distill as td
 
         task, raw = self.student.task, name == "SavedModel"
+        self.steps += 1
         outputs = td.export.score_in_new_process(
-            path, self.texts if raw else None, self.encoded
+            path,
+            self.texts if raw else None,
+            self.encoded,
+            on_progress=lambda done, rows: self.line.show(
+                self.steps + done / rows
+            ),
         )
+        self.steps += 1
+        self.line.end()
         if "int8" not in name:  # quantized: its score says how far off it is
             differences = td.export.check_outputs(
                 outputs, self.expected, task, 1e-4 if raw else 1e-3
@@ -143,6 +154,7 @@ class Exporter:
                 say(f"{name}, {key}: within {difference:.0e} of Keras.")
         kind = "score" if task == "regression" else "logits"
         self.logits[name] = outputs[f"{'text' if raw else 'tokens'}_{kind}"]
+        self.line.show(self.steps)
 
 
 def time_all(models, length, rounds):

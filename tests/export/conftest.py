@@ -128,7 +128,13 @@ class Exported:
 
     @functools.cached_property
     def from_saved_model(self):
-        return export.score_in_new_process(self.version, TEXTS, self.encoded)
+        self.progress = []  # the arguments of every call
+        return export.score_in_new_process(
+            self.version,
+            TEXTS,
+            self.encoded,
+            on_progress=lambda *numbers: self.progress.append(numbers),
+        )
 
     @functools.cached_property
     def from_lite(self):

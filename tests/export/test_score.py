@@ -26,6 +26,26 @@ def test_rows_keep_their_order_in_many_batches(exported, monkeypatch):
         )
 
 
+def test_progress_counts_every_row_once(exported, monkeypatch):
+    monkeypatch.setattr(example_batches, "BATCH_SIZE", 2)
+    texts, told = TEXTS[:3], []
+    score_file.score(
+        exported.version,
+        flat_texts(texts) | vars(exported.encoded),
+        lambda *numbers: told.append(numbers),
+    )
+    rows = len(texts) + len(TEXTS)
+    # Batches of 2 and 1 texts, then of 2 rows of ids each.
+    assert [done for done, _ in told[:3]] == [2, 3, 5]
+    assert told[-1] == (rows, rows)
+    assert {total for _, total in told} == {rows}
+
+
+def test_progress_comes_from_the_new_process(exported):
+    assert exported.from_saved_model
+    assert exported.progress[-1] == (2 * len(TEXTS), 2 * len(TEXTS))
+
+
 def test_pairs_and_str(tmp_path):
     version = export.saved_model(make_task(), tmp_path, pairs=True)
     pairs = [("so good", "bad"), ("", "déjà"), ("day", "")]

@@ -139,12 +139,12 @@ def hub(tmp_path_factory, trained):
     return {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
 
 
-def score_here(path, texts=None, encoded=None):
+def score_here(path, texts=None, encoded=None, on_progress=None):
     """`score_in_new_process`, without the process."""
     data = {} if texts is None else flat_texts(texts)
     for name in ("token_ids", "segment_ids", "offsets"):
         data[name] = getattr(encoded, name)
-    return score(path, data)
+    return score(path, data, on_progress)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from tf_distill.export.example_batches import (
 )
 
 
-def score_in_new_process(path, texts=None, encoded=None, *, timeout=None):
+def score_in_new_process(path, texts=None, encoded=None, *, on_progress=None):
     """Loads an export in a new process and runs examples through it.
 
     Args:
@@ -33,7 +33,8 @@ def score_in_new_process(path, texts=None, encoded=None, *, timeout=None):
             file takes no text.
         encoded: for `tokens`, N tokenized examples: an object with
             `token_ids` and `segment_ids`, flat, and `offsets`, `(N + 1,)`.
-        timeout: seconds, or None to wait for as long as it takes.
+        on_progress: function of how many rows are done and how many there are,
+            texts and token ids counted apart; called after every batch.
 
     Returns:
         dict of arrays of N rows: "text_logits", "text_probabilities",
@@ -65,19 +66,40 @@ def score_in_new_process(path, texts=None, encoded=None, *, timeout=None):
         np.savez(given, **data)
         command = [sys.executable, "-m", "tf_distill.export.score", str(path)]
         command += ["--data", str(given), "--output", str(output)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout
-        )
-        if done.returncode != 0:
+        status, errors = _run(command, on_progress)
+        if status != 0:
             raise RuntimeError(
                 f"scoring {str(path)!r} in a new process failed with exit "
-                f"status {done.returncode}:\n{done.stderr[-2000:]}"
+                f"status {status}:\n{errors[-2000:]}"
             )
         with np.load(output) as outputs:
             return dict(outputs)
 
 
-def score(path, data):
+def _run(command, on_progress):
+    """Runs this file, tells what it prints; its status and its errors."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*command, "--progress"],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            for line in process.stdout:
+                if on_progress is not None:
+                    on_progress(*map(int, line.split("/")))
+        except BaseException:  # nobody waits for it any more
+            process.kill()
+            raise
+        finally:
+            status = process.wait()
+            process.stdout.close()
+        errors.seek(0)
+        return status, errors.read()
+
+
+def score(path, data, on_progress=None):
     """Runs examples through an export, in this process.
 
     Args:
@@ -85,6 +107,7 @@ def score(path, data):
         data: dict of arrays. Texts: `text_bytes`, one after the other, and
             `text_offsets`, `(N + 1,)`; `second_text_…` for pairs. Ids:
             `token_ids`, `segment_ids`, flat, and `offsets`, `(N + 1,)`.
+        on_progress: see there.
 
     Returns:
         As `score_in_new_process`.
@@ -100,11 +123,29 @@ def score(path, data):
         from tf_distill.export.litert import litert_runner
 
         text, tokens = None, litert_runner(path)
-    outputs = {}
+    jobs = []
     if "text_offsets" in data:
-        outputs.update(rows_of("text", *text_batches(data, text.names), text))
+        jobs.append(("text", *text_batches(data, text.names), text))
     if "offsets" in data:
-        outputs.update(rows_of("tokens", *token_batches(data), tokens))
+        jobs.append(("tokens", *token_batches(data), tokens))
+    done, total = 0, sum(len(order) for _, order, _, _ in jobs)
+
+    def telling(run):
+        """The same function; it says after each batch how far they all are."""
+
+        def run_and_tell(**batch):
+            nonlocal done
+            found = run(**batch)
+            done += len(next(iter(batch.values())))
+            if on_progress is not None:
+                on_progress(done, total)
+            return found
+
+        return run_and_tell
+
+    outputs = {}
+    for prefix, order, batches, run in jobs:
+        outputs.update(rows_of(prefix, order, batches, telling(run)))
     return outputs
 
 
@@ -157,14 +198,23 @@ def main(arguments=None):
     parser.add_argument("path", help="a version folder or a .tflite file")
     parser.add_argument("--data", required=True, help="npz file to read")
     parser.add_argument("--output", required=True, help="npz file to write")
+    parser.add_argument(
+        "--progress",
+        action="store_true",
+        help="print how many rows are done, and of how many",
+    )
     arguments = parser.parse_args(arguments)
     import numpy as np
 
     from tf_distill.export.publish import publish_file
 
+    def tell(done, total):
+        if arguments.progress:
+            print(f"{done}/{total}", flush=True)
+
     with np.load(arguments.data) as data:
         try:
-            outputs = score(arguments.path, dict(data))
+            outputs = score(arguments.path, dict(data), tell)
         except ValueError as error:
             parser.error(str(error))
     buffer = io.BytesIO()
