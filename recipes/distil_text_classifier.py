@@ -44,6 +44,7 @@ from run_folder import (
     identity,
     precision,
     run_folder,
+    save_model,
     say,
     show,
     train,
@@ -334,11 +335,17 @@ def report(config, job, models, settings):
     labels = job.tables[split].labels
     length = int(np.ceil(job.encoded[split].lengths.mean()))
     models = {n: td.export.as_float32(model) for n, model in models.items()}
-    say("Exporting the student; each export is scored in a new process.")
-    place = config.saved_models / config.name
-    exporter = text_exports.Exporter(run, place, job, split, models["student"])
-    exports = exporter.export()
     logits = {n: job.logits(model)(split) for n, model in models.items()}
+    save_model(models["student"], run / "student")
+    exporter = text_exports.Exporter(
+        run,
+        config.saved_models / config.name,
+        models["student"],
+        job.tables[split],
+        job.encoded[split],
+        logits["student"],
+    )
+    exports = exporter.export()
     found = {
         name: td.metrics.text_predictions(config.task, values)
         for name, values in {**logits, **exporter.logits}.items()

@@ -9,7 +9,7 @@ import os
 import pathlib
 import re
 
-from run_folder import ProgressLine, model_row, save_model, say
+from run_folder import ProgressLine, model_row, say
 
 VERSION = "exported_version.txt"  # the SavedModel's, in the run folder
 
@@ -68,20 +68,29 @@ class Exporter:
     """Exports a student and scores each export in a process of its own.
 
     Args:
-        run: the run folder; `student/` and the .tflite files go there.
+        run: the run folder, where the .tflite files go.
         saved_models: folder of the SavedModel, of which it becomes a version.
-        job: `TextJob`.
-        split: what to score on.
         student: a text classifier in float32.
+        table, encoded: `Table` to score on, and its token ids.
+        expected: the student's logits of it, `(N, C)`.
+        name: of the .tflite files.
     """
 
-    def __init__(self, run, saved_models, job, split, student):
-        self.run = run
+    def __init__(
+        self,
+        run,
+        saved_models,
+        student,
+        table,
+        encoded,
+        expected,
+        name="student",
+    ):
+        self.run, self.name = run, name
         self.saved_models = saved_models
         self.student = student
-        self.encoded = job.encoded[split]
-        self.expected = job.logits(student)(split)
-        table = job.tables[split]
+        self.encoded = encoded
+        self.expected = expected
         self.pairs = table.second_texts is not None
         self.texts = table.texts
         if self.pairs:
@@ -99,7 +108,7 @@ class Exporter:
         """
         import tf_distill as td
 
-        save_model(self.student, self.run / "student")
+        say("Exporting the student; each export is scored in a new process.")
         version = published(self.run)  # by an earlier attempt
         check = functools.partial(self.check, "SavedModel")
         if version is not None:
@@ -123,7 +132,7 @@ class Exporter:
         ):
             paths[name] = td.export.litert(
                 self.student,
-                self.run / f"student{suffix}",
+                self.run / f"{self.name}{suffix}",
                 quantization=quantization,
             )
             self.check(name, paths[name])
@@ -180,15 +189,17 @@ def time_all(models, length, rounds):
     return {name: time.median for name, time in times.items()}
 
 
-def table_rows(models, exports, scores, latencies, length):
+def table_rows(models, exports, scores, latencies, length, student="student"):
     """A row for each model and export, beside the first one's scores.
 
     Args:
-        models: dict of float32 models by role: teacher, student, control.
+        models: dict of float32 models by name; where the name is no role, the
+            caller puts it right.
         exports: dict of paths by name, of the student.
         scores: dict of each one's scores, the teacher's first.
         latencies: dict of ms.
         length: int, tokens of a text, for the FLOPs.
+        student: name of the model that was exported.
 
     Returns:
         list of dicts.
@@ -199,7 +210,7 @@ def table_rows(models, exports, scores, latencies, length):
     for name, found in scores.items():
         role, model = name, models.get(name)
         if name in exports:
-            role, model = "export", models["student"]
+            role, model = "export", models[student]
         row = model_row(name, role, model, length)
         if name in exports:
             row["bytes"] = size_of(exports[name])

@@ -181,15 +181,18 @@ def test_sizes_are_those_of_the_papers_and_of_the_files(smoke, found):
             assert rows[name][key] == rows[other][key]
     assert rows["LiteRT int8"]["bytes"] <= 0.28 * rows["LiteRT"]["bytes"]
     title = f"tweets_{best}_smoke"
-    files = {name: [folder / f"{name}.weights.h5"] for name in MODELS}
-    files["SavedModel"] = (cwd / "saved_models" / title / "1").rglob("*")
-    files["LiteRT"] = [folder / f"{title}.tflite"]
-    files["LiteRT int8"] = [folder / f"{title}.int8.tflite"]
-    for name, row in rows.items():
-        there = [path.stat() for path in files[name] if path.is_file()]
+    for name in MODELS:
+        assert rows[name]["bytes"] == 4 * rows[name]["parameters"]
+    files = {
+        "SavedModel": (cwd / "saved_models" / title / "1").rglob("*"),
+        "LiteRT": [folder / f"{title}.tflite"],
+        "LiteRT int8": [folder / f"{title}.int8.tflite"],
+    }
+    for name, paths in files.items():
+        there = [path.stat() for path in paths if path.is_file()]
         # Of a file with two names there is one.
         sizes = {status.st_ino: status.st_size for status in there}
-        assert row["bytes"] == sum(sizes.values())
+        assert rows[name]["bytes"] == sum(sizes.values())
 
 
 @needs_packages
@@ -283,6 +286,7 @@ def test_a_control_begins_as_its_student_and_takes_as_many_steps(
     texts = [f"so {word}" for word in tiny.WORDS[5:15]]
     labels = (np.arange(10) % 3).astype("int32")
     table = td.data.Table(texts, None, labels, names, "tweets.csv")
+    tables = dict.fromkeys(("train", "dev", "test"), table)
     begun, steps = {}, {}
 
     def fit(self, data, epochs, callbacks, **options):
@@ -305,12 +309,12 @@ def test_a_control_begins_as_its_student_and_takes_as_many_steps(
     def enough(*arguments, **options):
         raise Enough
 
-    for name, value in {
-        "package_folder": lambda package: tmp_path,
-        "tweets": lambda size: [table] * 3,
-        "parity": lambda *arguments: 0.0,
-    }.items():
-        monkeypatch.setattr(recipe, name, value)
+    for module, name, value in (
+        (recipe.tweets, "package_folder", lambda package: tmp_path),
+        (recipe.tweets, "read_tweets", lambda size: tables),
+        (recipe.numpy_bert, "parity", lambda *arguments: 0.0),
+    ):
+        monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(
         td.models.TinyBertTextClassifier,
         "from_preset",
