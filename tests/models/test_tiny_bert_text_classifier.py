@@ -1,4 +1,7 @@
+import json
+
 import numpy as np
+import pytest
 import tiny
 
 from tf_distill.models import BertTextClassifier, TinyBertTextClassifier
@@ -12,10 +15,27 @@ def test_a_bert_head_s_weights_give_other_logits():
     assert not np.allclose(stock(inputs), ours(inputs), atol=1e-2)
 
 
-def test_no_dropout_in_the_head():
+def test_no_dropout_in_the_head(tmp_path):
     encoder = tiny.backbone(dropout=0.0)
-    ours = TinyBertTextClassifier(encoder, num_classes=3, dropout=0.9)
+    with pytest.raises(ValueError, match="head has no dropout.*dropout=0.9"):
+        TinyBertTextClassifier(encoder, num_classes=3, dropout=0.9)
+    ours = TinyBertTextClassifier(encoder, num_classes=3)
     inputs = tiny.batch()
     np.testing.assert_array_equal(
         ours(inputs, training=True), ours(inputs, training=False)
     )
+    # Presets of before the refusal hold the default of BERT's head.
+    ours.save_to_preset(tmp_path)
+    file = tmp_path / "task.json"
+    saved = json.loads(file.read_text())
+    saved["config"]["dropout"] = 0.1
+    file.write_text(json.dumps(saved))
+    again = TinyBertTextClassifier.from_preset(tmp_path)
+    np.testing.assert_array_equal(again(inputs), ours(inputs))
+    assert again.dropout == 0.0
+
+
+def test_a_preset_s_dropout_is_the_encoder_s(tmp_path):
+    tiny.classifier(cls=TinyBertTextClassifier).save_to_preset(tmp_path)
+    ours = TinyBertTextClassifier.from_preset(tmp_path, dropout=0.4)
+    assert (ours.backbone.dropout, ours.dropout) == (0.4, 0.0)

@@ -1,5 +1,6 @@
 """Builds encoders and tasks from Hugging Face's folders."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -53,6 +54,9 @@ def read_task(cls, preset, load_weights, head, **kwargs):
     family = cls.backbone_cls.hugging_face
     arguments = folder.arguments(family.arguments)
     theirs = folder.arguments(family.heads[cls.hugging_face_head].arguments)
+    known = inspect.signature(cls.__init__).parameters
+    # TinyBERT's head has no dropout.
+    theirs = {name: theirs[name] for name in theirs if name in known}
     tensors = {}
     if load_weights:
         tensors = encoder_tensors(folder, family.model_type, arguments)

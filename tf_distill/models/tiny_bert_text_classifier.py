@@ -17,7 +17,11 @@ class TinyBertTextClassifier(BertTextClassifier):
     Args:
         backbone: `BertBackbone`.
         num_classes: int, number of logits.
-        **kwargs: as for `BertTextClassifier`; `dropout` has no effect here.
+        preprocessor, label_names, task: as for `BertTextClassifier`.
+
+    Raises:
+        ValueError: a `dropout`, or as for `BertTextClassifier`. To
+            `from_preset` a `dropout` is the encoder's.
 
     Example:
         >>> from tf_distill.models import TinyBertTextClassifier
@@ -30,6 +34,38 @@ class TinyBertTextClassifier(BertTextClassifier):
     """
 
     has_published_head = False
+
+    def __init__(
+        self,
+        backbone,
+        num_classes,
+        preprocessor=None,
+        *,
+        label_names=None,
+        task=None,
+        **kwargs,
+    ):
+        dropout = kwargs.pop("dropout", 0.0)
+        if dropout:
+            raise ValueError(
+                f"TinyBERT's head has no dropout, but got `dropout={dropout}`: "
+                "leave it out. That of the encoder is its own: "
+                "`BertBackbone(..., dropout=...)`."
+            )
+        super().__init__(
+            backbone,
+            num_classes,
+            preprocessor,
+            dropout=0.0,
+            label_names=label_names,
+            task=task,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_config(cls, config):
+        # Presets of before hold a number that had no effect.
+        return super().from_config({**config, "dropout": 0.0})
 
     def features(self, outputs):
         """What the head reads, `(B, D)`, from what the backbone returns."""
