@@ -29,6 +29,7 @@ import json
 import pathlib
 from typing import Literal
 
+from progress_line import say
 from run_folder import (
     begin,
     command_line,
@@ -36,7 +37,6 @@ from run_folder import (
     identity,
     run_folder,
     save_model,
-    say,
     train,
 )
 

@@ -1,13 +1,13 @@
 """Plain text: what the recipes that pre-train have in common.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 """
 
 import itertools
 import pathlib
 import warnings
 
-from run_folder import say
+from progress_line import say
 
 HELD_OUT_DOCUMENTS = 1500  # more would only take longer at every epoch
 

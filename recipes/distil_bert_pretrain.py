@@ -33,6 +33,7 @@ import pathlib
 import typing
 
 import corpora
+from progress_line import say
 from run_folder import (
     begin,
     callbacks,
@@ -42,7 +43,6 @@ from run_folder import (
     identity,
     run_folder,
     save_model,
-    say,
     show,
     train,
 )

@@ -27,6 +27,7 @@ import pathlib
 import typing
 
 import squad_runs
+from progress_line import say
 from run_folder import (
     begin,
     callbacks,
@@ -34,7 +35,6 @@ from run_folder import (
     finished,
     identity,
     run_folder,
-    say,
     show,
     train,
 )

@@ -35,6 +35,7 @@ import students
 import teachers
 import text_exports
 import text_training
+from progress_line import say
 from run_folder import (
     begin,
     callbacks,
@@ -45,7 +46,6 @@ from run_folder import (
     precision,
     run_folder,
     save_model,
-    say,
     show,
     train,
 )

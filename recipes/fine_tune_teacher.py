@@ -33,13 +33,13 @@ import glue_runs
 import glue_training
 import students
 import text_training
+from progress_line import say
 from run_folder import (
     begin,
     command_line,
     finished,
     identity,
     run_folder,
-    say,
     show,
     train,
 )

@@ -1,7 +1,6 @@
 """A task of GLUE, or IMDb: what the recipes that train on one share.
 
-Copy this file, text_training.py and run_folder.py along with the recipe that
-you copy.
+Copy this file and what it imports along with the recipe that you copy.
 
 Letters in shapes: `N` rows.
 """

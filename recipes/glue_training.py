@@ -1,10 +1,10 @@
 """Training and scores on GLUE: what the recipes of its tasks have in common.
 
-Copy this file, glue_runs.py, text_training.py and run_folder.py along with the
-recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 """
 
-from run_folder import conclude, model_row, save_model, say, train
+from progress_line import say
+from run_folder import conclude, model_row, save_model, train
 from text_training import control_epochs, label_stages
 
 

@@ -1,11 +1,11 @@
 """Trains the quickstart's models with Keras' own `compile` and `fit`.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 
 Letters in shapes: `N` rows, `C` classes.
 """
 
-from run_folder import on_terminal, say
+from progress_line import on_terminal, say
 
 
 class TweetJob:

@@ -1,11 +1,12 @@
 """SQuAD: what the recipes that train on it have in common.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 """
 
 import functools
 
-from run_folder import callbacks, conclude, model_row, save_model, say
+from progress_line import say
+from run_folder import callbacks, conclude, model_row, save_model
 
 
 def read_questions(config):

@@ -1,12 +1,12 @@
 """Students of a teacher: what the recipes of text classifiers share.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 """
 
 import json
 import pathlib
 
-from run_folder import say
+from progress_line import say
 
 
 def student_class(source, cls):

@@ -1,13 +1,13 @@
 """A teacher of the user's own, and whether its classes are the text's.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 """
 
 import dataclasses
 import pathlib
 import re
 
-from run_folder import say
+from progress_line import say
 
 
 @dataclasses.dataclass(frozen=True)

