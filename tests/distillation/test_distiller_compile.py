@@ -131,6 +131,25 @@ def test_half_precision_scales_the_loss():
     assert logs["loss"][1] < logs["loss"][0]
 
 
+@pytest.mark.parametrize("dtype", ["mixed_float16", "float32"])
+def test_the_dtype_is_the_student_s_whatever_is_global(dtype):
+    student = tiny.classifier(dtype=dtype, num_layers=1)
+    teacher = tiny.classifier(dtype="float32", num_layers=1, hidden_dim=12)
+    others = {"float32": "mixed_float16", "mixed_float16": "float32"}
+    keras.mixed_precision.set_global_policy(others[dtype])
+    hidden = td.LayerMatch(
+        "hidden_states", td.losses.HiddenMSE(), projection=True
+    )
+    logits = td.LogitMatch(td.losses.LogitMSE())
+    made = td.Distiller(student, teacher, [hidden, logits])
+    made.compile("adam", run_eagerly=True)
+    scaled = isinstance(made.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (dtype == "mixed_float16")
+    assert hidden.projections[0].dtype_policy.name == dtype
+    logs = made.train_on_batch(tiny.batch(), return_dict=True)
+    assert np.isfinite(logs["loss"])
+
+
 @needs_tensorflow
 def test_accumulation_of_parts_that_are_chosen_late(two_replicas):
     with two_replicas.scope():

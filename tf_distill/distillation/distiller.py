@@ -118,7 +118,7 @@ class Distiller(StudentModel):
         super().__init__(student, student_taps, name=name)
         check_scope(self, [student, *teachers.models.values()])
         for match in losses:  # now that nothing is left to go wrong
-            match.own(student_taps.output, network.output)
+            match.own(self, student_taps.output, network.output)
         self.matches = list(losses)
         self.validate_teacher = validate_teacher
         self._teacher_taps = Hidden(network)

@@ -100,10 +100,11 @@ class Match(keras.layers.Layer):
                 (ours, theirs), keras.KerasTensor(shape), teacher[theirs]
             )
 
-    def own(self, student, teacher):
-        """Makes the match, checked, this Distiller's; builds its projections.
+    def own(self, distiller, student, teacher):
+        """Makes the match, checked, a Distiller's; builds its projections.
 
         Args:
+            distiller: `Distiller`, of the student's dtype policy.
             student, teacher: dicts of symbolic tensors by signal name.
         """
         if self.projection:
@@ -113,6 +114,7 @@ class Match(keras.layers.Layer):
                 dense = keras.layers.Dense(
                     teacher[theirs].shape[-1],
                     use_bias=False,
+                    dtype=distiller.dtype_policy,
                     name=f"projection_{index}" if len(pairs) > 1 else None,
                 )
                 dense.build(student[ours].shape)

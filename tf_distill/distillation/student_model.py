@@ -40,7 +40,9 @@ class StudentModel(keras.Model):
     """
 
     def __init__(self, student, taps, name=None):
-        super().__init__(name=name)
+        # Of a float16 student Keras then scales the loss, which would else
+        # lose its smallest gradients.
+        super().__init__(name=name, dtype=student.dtype_policy)
         self.student = student
         self._student_taps = Hidden(taps)
         self.built = True
