@@ -438,7 +438,9 @@ def test_a_full_disk_loses_nothing(tmp_path, whole, monkeypatch):
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left.*Make room") as error:
+    with pytest.raises(
+        OSError, match="could not be written: No space left.*make room"
+    ) as error:
         run(tmp_path)
     assert error.value.errno == errno.ENOSPC
     after = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}

@@ -103,7 +103,7 @@ def test_a_full_disk_leaves_whole_shards(built, tmp_path, monkeypatch):
 
     def full(descriptor):
         calls.append(descriptor)
-        if len(calls) > 4:  # two shards and their folder
+        if len(calls) > 6:  # what it is of, and two shards; twice each
             raise OSError(errno.ENOSPC, "No space left on device")
         synchronise(descriptor)
 

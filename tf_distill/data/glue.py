@@ -12,8 +12,8 @@ from tf_distill.data.class_order import order_classes
 from tf_distill.data.datasets import dataset_rows
 from tf_distill.data.glue_tasks import glue_task
 from tf_distill.data.rows import read_tsv
-from tf_distill.data.shard_file import write_whole
 from tf_distill.data.tables import table_of_rows
+from tf_distill.whole_file import write_whole
 
 
 def read_glue(task, split, folder=None, *, label_names=None):

@@ -4,12 +4,13 @@ The format is safetensors': a header, and the arrays as they lie in memory. They
 are mapped, not read, and any library that reads the format reads them.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 
 import numpy as np
+
+from tf_distill.whole_file import write_whole
 
 # The format's names for what is stored here.
 _DTYPES = {"U8": "uint8", "U16": "uint16", "I32": "int32"}
@@ -71,26 +72,6 @@ def contents_of(arrays):
         found.update(f"{name} {array.dtype} {array.shape};".encode())
         found.update(array.view("uint8"))
     return found.hexdigest()
-
-
-def write_whole(path, data):
-    """Writes bytes to a file beside its place and renames it into it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{path} could not be written: {error.strerror}. What was written "
-            "before it is whole: make room and run again",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _mapped(path):

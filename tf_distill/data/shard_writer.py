@@ -18,8 +18,8 @@ from tf_distill.data.shard_file import (
     DamagedShardError,
     read_shard,
     write_shard,
-    write_whole,
 )
+from tf_distill.whole_file import write_whole
 
 SETTINGS = "corpus.json"  # what the shards were made with
 INDEX = "index.json"  # which shards there are; written when all are

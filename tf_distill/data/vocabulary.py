@@ -4,8 +4,8 @@ import collections
 import pathlib
 
 from tf_distill.data.sentences import clean_text
-from tf_distill.data.shard_file import write_whole
 from tf_distill.extras import needs_extra
+from tf_distill.whole_file import write_whole
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _LARGEST_ALPHABET = 1000  # characters; `tokenizers`' BERT default

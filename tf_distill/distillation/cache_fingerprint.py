@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import os
 
 import numpy as np
 from keras import ops
+
+from tf_distill.whole_file import write_whole
 
 # What a layer's configuration says that its output, in inference mode and
 # given its weights, does not depend on.
@@ -100,9 +101,7 @@ def check_contents(path, contents):
 
 def write_contents(path, contents):
     """Writes what a cache is made from, whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(contents, indent=1))
-    os.replace(partial, path)
+    write_whole(path, json.dumps(contents, indent=1).encode())
 
 
 def _text(value):

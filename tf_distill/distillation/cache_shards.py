@@ -10,6 +10,8 @@ import shutil
 
 import numpy as np
 
+from tf_distill.whole_file import whole_file
+
 _HEADER = 64  # bytes: the key of the cache and shard, the payload's checksum
 
 
@@ -17,8 +19,7 @@ class Shards:
     """The rows of a cache in files, each with a checksum.
 
     Rows are sorted by length, so that those of a file are padded alike, and
-    lie end to end. A file is written beside its place, synchronised and
-    renamed into it.
+    lie end to end.
 
     Args:
         folder: `pathlib.Path`.
@@ -81,26 +82,11 @@ class Shards:
             OSError: it could not be written; the other files are whole.
         """
         payload = b"".join(rows)
-        path = self.path(shard)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         self._maps.pop(shard, None)
-        try:
-            with open(partial, "wb") as file:
-                file.write(self._own_key(shard))
-                file.write(hashlib.sha256(payload).digest())
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"{path} could not be written: {error.strerror}. The shards "
-                "before it are whole: make room and build again",
-            ) from error
-        finally:
-            partial.unlink(missing_ok=True)
-        _synchronise(self.folder)
+        with whole_file(self.path(shard)) as file:
+            file.write(self._own_key(shard))
+            file.write(hashlib.sha256(payload).digest())
+            file.write(payload)
 
     def read(self, row):
         """The bytes of a row, a read-only uint8 array on the disk.
@@ -182,15 +168,3 @@ def amount(nbytes):
         if nbytes >= size:
             return f"{nbytes / size:,.1f} {unit}"
     return f"{nbytes} bytes"
-
-
-def _synchronise(folder):
-    """Makes a renaming last through a power cut, where the system can."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

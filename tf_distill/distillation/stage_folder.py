@@ -1,6 +1,7 @@
 """The files of one stage: its checkpoints, then its result."""
 
 import csv
+import io
 import os
 import re
 import warnings
@@ -12,6 +13,7 @@ from tf_distill.distillation.training_state import (
     read_state,
     write_state,
 )
+from tf_distill.whole_file import write_whole
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)-step-(\d+)\.npz")
 
@@ -122,13 +124,12 @@ class StageFolder:
     def write_history(self, history):
         """Writes `history.csv`, a row an epoch, as `CSVLogger` does."""
         names = dict.fromkeys(name for logs in history for name in logs)
-        partial = self.path / ".history.csv.partial"
-        with open(partial, "w", newline="") as file:
-            writer = csv.DictWriter(file, ["epoch", *names])
-            writer.writeheader()
-            for epoch, logs in enumerate(history):
-                writer.writerow({"epoch": epoch, **logs})
-        os.replace(partial, self.path / "history.csv")
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, ["epoch", *names])
+        writer.writeheader()
+        for epoch, logs in enumerate(history):
+            writer.writerow({"epoch": epoch, **logs})
+        write_whole(self.path / "history.csv", text.getvalue().encode())
 
     def _checked(self, state, header):
         found = differences(header["settings"], self.settings)

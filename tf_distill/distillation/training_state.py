@@ -5,13 +5,13 @@ dropout, the optimizer's variables and the running metrics. Keras' own
 `save_weights` has neither the seeds nor the metrics.
 """
 
-import contextlib
 import json
-import os
 import zlib
 
 import numpy as np
 from keras import ops
+
+from tf_distill.whole_file import whole_file
 
 GROUPS = ("model", "optimizer", "metrics")
 
@@ -95,24 +95,9 @@ def write_state(path, state, header):
         OSError: the disk is full, or the like. What was at `path` is still
             there.
     """
-    partial = path.with_name(f".{path.name}.partial")
     header = np.frombuffer(json.dumps(header).encode(), "uint8")
-    try:
-        with open(partial, "wb") as file:
-            np.savez(file, header=header, **state)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise OSError(
-            error.errno,
-            f"{error.strerror}: the training state could not be written; what "
-            "was written before is whole. Make room and run again",
-            str(path),
-        ) from error
+    with whole_file(path) as file:
+        np.savez(file, header=header, **state)
 
 
 def read_state(path):
@@ -139,15 +124,3 @@ def _variables(model, group):
     if group == "optimizer":
         return model.optimizer.variables
     return model.metrics_variables
-
-
-def _sync_folder(folder):
-    """Makes a renaming last through a power cut, where the system can."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
