@@ -336,3 +336,92 @@ def test_a_weight_a_row_never_meets_the_tokens():
     made.compile(loss=td.losses.MaskedLMCrossEntropy(), run_eagerly=True)
     logs = made.test_on_batch(x, labels, weight, return_dict=True)
     np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)
+
+
+def of_tokens_and_rows(seed, kind=dict):
+    """Outputs of tokens, (B, 3, 5), and of rows, (B, 2)."""
+    x = keras.Input((3, 4))
+    tokens = keras.layers.Dense(5, name="tokens")(x)
+    rows = keras.layers.Dense(2, name="rows")(keras.layers.Flatten()(x))
+    outputs = {"tokens": tokens, "rows": rows}
+    if kind is list:
+        outputs = list(outputs.values())
+    return tiny.randomize(keras.Model(x, outputs), seed)
+
+
+ROWS = np.array([0, 1, 1, 0])
+TOKENS = np.arange(12).reshape(4, 3) % 5
+WEIGHT = np.array([1.0, 0.5, 2.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss", "labels", "weight", "mends"),
+    [
+        (dict, {"rows": label_loss()}, {"rows": ROWS}, WEIGHT, None),
+        (
+            # In the order of the names.
+            dict,
+            [label_loss(), None],
+            {"rows": ROWS, "tokens": TOKENS},
+            WEIGHT,
+            None,
+        ),
+        (
+            list,
+            {"tokens": None, "rows": label_loss()},
+            [TOKENS, ROWS],
+            WEIGHT,
+            None,
+        ),
+        (
+            dict,
+            {"rows": label_loss(), "tokens": label_loss()},
+            {"rows": ROWS, "tokens": TOKENS},
+            {"rows": WEIGHT, "tokens": None},
+            None,
+        ),
+        (
+            dict,
+            {"tokens": label_loss()},
+            {"tokens": TOKENS},
+            WEIGHT,
+            WEIGHT[:, None],
+        ),
+        (
+            list,
+            [label_loss(), label_loss()],
+            [TOKENS, ROWS],
+            [WEIGHT, None],
+            [WEIGHT[:, None], None],
+        ),
+    ],
+)
+def test_each_output_s_loss_and_weight_are_keras_own(
+    kind, loss, labels, weight, mends
+):
+    x = np.random.default_rng(1).normal(size=(4, 3, 4))
+    models = of_tokens_and_rows(1, kind), of_tokens_and_rows(2, kind)
+    match = td.LogitMatch(td.losses.LogitMSE(), output="rows")
+    made = td.Distiller(*models, [match])
+    made.compile(loss=loss, run_eagerly=True)
+    if mends is not None:
+        with pytest.raises(ValueError, match="one number a row"):
+            made.test_on_batch(x, labels, weight)
+        weight = mends
+    logs = made.test_on_batch(x, labels, weight, return_dict=True)
+    models[0].compile(loss=loss, run_eagerly=True)
+    of_labels = models[0].test_on_batch(x, labels, weight, return_dict=True)
+    np.testing.assert_allclose(
+        logs["loss"],
+        of_labels["loss"] + logs["rows_logits_loss"],
+        rtol=1e-5,
+    )
+    # The match is weighted, whichever of the outputs has the weights.
+    values = [
+        np.array(keras.tree.flatten(model(x))[0 if kind is dict else 1])
+        for model in models
+    ]
+    each = ((values[0] - values[1]) ** 2).mean(-1)
+    np.testing.assert_allclose(
+        logs["rows_logits_loss"], (each * WEIGHT).mean(), rtol=1e-5
+    )

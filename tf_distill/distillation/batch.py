@@ -3,6 +3,7 @@
 Letters: B batch.
 """
 
+import itertools
 import types
 import typing
 
@@ -72,19 +73,20 @@ def one_an_example(sample_weight):
     """A sample weight as float32, `(B,)`, or None where there is none.
 
     Args:
-        sample_weight: `(B,)`, `(B, 1)`, or None.
+        sample_weight: `(B,)`, `(B, 1)`, or None; of several outputs a
+            structure with one of these, the others None.
 
     Raises:
         ValueError: there is more than one number an example.
     """
-    weights = tree.flatten(sample_weight)
-    if not weights or weights[0] is None:
+    weights = [w for w in tree.flatten(sample_weight) if w is not None]
+    if not weights:
         return None
     check_one_an_example(weights)
     return ops.cast(ops.reshape(weights[0], (-1,)), "float32")
 
 
-def check_label_weights(loss, outputs, sample_weight):
+def check_label_weights(loss, outputs, sample_weight, names):
     """Raises where Keras would lay one weight a row along the tokens.
 
     Keras multiplies a loss' values, `(B, T)`, by a weight, `(B,)`, as NumPy
@@ -94,25 +96,46 @@ def check_label_weights(loss, outputs, sample_weight):
         loss: what was compiled: a loss, a name, or a structure of such.
         outputs: the student's, a tensor or a structure.
         sample_weight: `(B,)` or of more axes, a structure of such, or None.
+        names: list of str, the outputs', by which a dict of losses goes.
 
     Raises:
         ValueError: a loss on labels of tokens is Keras' own, and a weight
             `(B,)`.
     """
+    for one, output, weight in _compared(loss, outputs, sample_weight, names):
+        if (
+            not isinstance(one, (ExampleLoss, types.NoneType))
+            and len(output.shape) > 2
+            and weight is not None
+            and len(weight.shape) == 1
+        ):
+            raise ValueError(
+                "The `sample_weight` (or `class_weight`) is one number a row, "
+                "(B,), but the loss on labels has one value a token, (B, T), "
+                "along which Keras would lay it. Give it as (B, 1), or compile "
+                "a loss of tf_distill.losses, such as MaskedLMCrossEntropy, "
+                "which takes the mean of a row first."
+            )
+
+
+def _compared(loss, outputs, weights, names):
+    """Each loss with the output and the weight that Keras gives it."""
+    if isinstance(loss, dict) and isinstance(outputs, dict):
+        for name in loss.keys() & outputs.keys():
+            own = weights.get(name) if isinstance(weights, dict) else weights
+            yield from _compared(loss[name], outputs[name], own, names)
+        return
+    if isinstance(loss, dict):
+        loss = [loss.get(name) for name in names]
     losses, outputs = tree.flatten(loss), tree.flatten(outputs)
-    if len(losses) != len(outputs):
-        losses = losses * len(outputs)  # one of all, or an error of Keras'
-    by_token = any(
-        len(output.shape) > 2
-        and not isinstance(one, (ExampleLoss, types.NoneType))
-        for one, output in zip(losses, outputs, strict=False)
-    )
-    weights = [w for w in tree.flatten(sample_weight) if w is not None]
-    if by_token and any(len(weight.shape) == 1 for weight in weights):
-        raise ValueError(
-            "The `sample_weight` (or `class_weight`) is one number a row, "
-            "(B,), but the loss on labels has one value a token, (B, T), along "
-            "which Keras would lay it. Give it as (B, 1), or compile a loss "
-            "of tf_distill.losses, such as MaskedLMCrossEntropy, which takes "
-            "the mean of a row first."
-        )
+    if tree.is_nested(weights):
+        weights = tree.flatten(weights)
+    else:
+        weights = [weights] * len(outputs)
+    each = zip(outputs, weights, strict=False)
+    if len(losses) == len(outputs):
+        pairs = zip(losses, each, strict=False)
+    else:  # one of all, or several of one
+        pairs = itertools.product(losses, each)
+    for one, (output, weight) in pairs:
+        yield one, output, weight

@@ -210,7 +210,9 @@ class Distiller(StudentModel):
                     "the data has no labels. Compile without `loss`, or pass "
                     "batches of (inputs, labels)."
                 )
-            check_label_weights(self.loss, y_pred[OUTPUT], sample_weight)
+            check_label_weights(
+                self.loss, y_pred[OUTPUT], sample_weight, self.output_names
+            )
             total = super().compute_loss(
                 x, y.labels, y_pred[OUTPUT], sample_weight, training
             )
