@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from on_backend import value_and_gradient
@@ -138,3 +139,14 @@ def test_classes_that_differ_are_named():
 def test_a_single_class_teaches_nothing(loss):
     with pytest.raises(ValueError, match="single one.*`LogitMSE` for scores"):
         loss(np.zeros((4, 1)), np.ones((4, 1)))
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.LogitMSE(), losses.SoftSigmoidCrossEntropy()]
+)
+def test_a_mean_over_tokens_would_count_padding(loss):
+    # Logits over tokens, whose number is that of the longest row's.
+    over_tokens = keras.KerasTensor((None, None))
+    with pytest.raises(ValueError, match="padding would count.*SoftCrossEntr"):
+        loss.check(over_tokens, over_tokens)
+    loss.check(keras.KerasTensor((None, 4)), keras.KerasTensor((None, 4)))

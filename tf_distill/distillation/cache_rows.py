@@ -6,11 +6,19 @@ Letters: B batch, k of the classes or words that are kept.
 import keras
 import numpy as np
 
+from tf_distill.distillation.cache_top_k import (
+    INDICES,
+    REST,
+    VALUES,
+    cut,
+    keep_top,
+    spread,
+)
 from tf_distill.distillation.tapped import OUTPUT
 from tf_distill.distillation.teachers import role_of
+from tf_distill.models.question_answering import NEVER
 
 TOKENS, PREDICTIONS = "tokens", "predictions"
-_VALUES, _INDICES, _REST = "values of ", "indices of ", "rest of "
 _PROBE = {TOKENS: 7, PREDICTIONS: 3}  # lengths to tell the axes apart by
 
 
@@ -94,16 +102,16 @@ class RowLayout:
                 "bfloat16."
             )
         self._top_k = top_k
-        self._num_classes = {} if top_k is None else _cut(shapes, top_k)
+        self._num_classes = {} if top_k is None else cut(shapes, top_k)
         self._parts = []  # of a row in turn: name, shape, dtype
         dtype = _numpy_dtype(dtype)
         for name, shape in sorted(shapes.items()):
             if name in self._num_classes:
                 top = (*shape[:-1], top_k)
                 self._parts += [
-                    (_VALUES + name, top, dtype),
-                    (_INDICES + name, top, np.dtype("int32")),
-                    (_REST + name, shape[:-1], np.dtype("float32")),
+                    (VALUES + name, top, dtype),
+                    (INDICES + name, top, np.dtype("int32")),
+                    (REST + name, shape[:-1], np.dtype("float32")),
                 ]
             else:
                 self._parts.append((name, shape, dtype))
@@ -137,7 +145,7 @@ class RowLayout:
             ValueError: a signal is NaN.
         """
         for name in self._num_classes:
-            signals = {**signals, **_keep_top(name, signals[name], self._top_k)}
+            signals = {**signals, **keep_top(name, signals[name], self._top_k)}
         rows = []
         for row, lengths in enumerate(
             zip(num_tokens, num_predictions, strict=True)
@@ -159,6 +167,9 @@ class RowLayout:
     def unpack(self, rows, num_tokens, num_predictions, padded):
         """The signals of a batch, with zeros where a row is padded.
 
+        Where an output has a logit a token, as an answer's start has, padding
+        gets the one that `QuestionAnswering` gives it: no probability.
+
         Args:
             rows: list of B uint8 arrays.
             num_tokens, num_predictions: int, `(B,)`.
@@ -168,8 +179,9 @@ class RowLayout:
             dict of float32 arrays, `(B, ...)`.
         """
         signals = {
-            name: np.zeros(
+            name: np.full(
                 (len(rows), *_lengths(shape, *padded)),
+                _padding(name, shape),
                 dtype if dtype.kind == "i" else "float32",
             )
             for name, shape, dtype in self._parts
@@ -184,7 +196,7 @@ class RowLayout:
                 signals[name][(index, *part)] = piece.reshape(lengths)
                 start += count * dtype.itemsize
         for name, num_classes in self._num_classes.items():
-            signals[name] = _spread(name, signals, num_classes)
+            signals[name] = spread(name, signals, num_classes)
         return signals
 
 
@@ -193,56 +205,15 @@ def _lengths(shape, num_tokens, num_predictions):
     return [known.get(axis, axis) for axis in shape]
 
 
+def _padding(name, shape):
+    """What stands where a row is padded."""
+    is_over_tokens = shape[-1:] == (TOKENS,) and role_of(name) == OUTPUT
+    return NEVER if is_over_tokens else 0
+
+
 def _numpy_dtype(name):
     if name == "bfloat16":  # NumPy has none; this comes with Keras
         import ml_dtypes
 
         return np.dtype(ml_dtypes.bfloat16)
     return np.dtype(name)
-
-
-def _cut(shapes, top_k):
-    """The outputs that have more than k classes, or words, and how many."""
-    outputs = {n: s for n, s in shapes.items() if s and role_of(n) == OUTPUT}
-    found = {n: s[-1] for n, s in outputs.items() if isinstance(s[-1], int)}
-    cut = {name: number for name, number in found.items() if number > top_k}
-    if top_k < 1 or not cut:
-        raise ValueError(
-            f"top_k={top_k}: expected at least 1, and fewer than the values "
-            f"of an output among the signals, which have {found}. None keeps "
-            "all."
-        )
-    return cut
-
-
-def _keep_top(name, logits, top_k):
-    """The k largest values, where they stand, and log Σ exp of the rest."""
-    # One example at a time: the order of all words takes 8 bytes a logit.
-    found = [_top(row.astype("float32"), top_k) for row in logits]
-    values, indices, rest = map(np.stack, zip(*found, strict=True))
-    return {
-        _VALUES + name: values,
-        _INDICES + name: indices,
-        _REST + name: rest,
-    }
-
-
-def _top(logits, top_k):
-    order = np.argpartition(logits, -top_k, axis=-1)
-    indices, others = order[..., -top_k:], order[..., :-top_k]
-    rest = np.take_along_axis(logits, others, -1)
-    largest = rest.max(-1, keepdims=True)
-    mass = np.log(np.exp(rest - largest).sum(-1)) + largest[..., 0]
-    return np.take_along_axis(logits, indices, -1), indices, mass
-
-
-def _spread(name, signals, num_classes):
-    """Logits of all classes; those not kept share what mass they had."""
-    values, indices, rest = (
-        signals.pop(part + name) for part in (_VALUES, _INDICES, _REST)
-    )
-    rest = rest - np.log(np.float32(num_classes - values.shape[-1]))
-    logits = np.repeat(rest[..., None], num_classes, axis=-1)
-    # A padded position has the index 0 k times, and the value 0: harmless.
-    np.put_along_axis(logits, indices, values, axis=-1)
-    return logits

@@ -8,8 +8,6 @@ from keras import ops
 
 from tf_distill.losses.base import DistillationLoss, mean_where
 
-_REMEDY = "Give both models the same classes, in the same order."
-
 
 def soft_cross_entropy(teacher, student, *, temperature=1.0, scaled=True):
     """Cross-entropy against the teacher's softened distribution, times T².
@@ -121,15 +119,30 @@ def _scale(temperature, scaled):
     return temperature**2 if scaled else 1.0
 
 
-class _Tempered(DistillationLoss):
+class _OnLogits(DistillationLoss):
+    """A loss on logits."""
+
+    remedy = "Give both models the same classes, in the same order."
+
+
+class _MeanOfClasses(_OnLogits):
+    """A loss that would count padding, were its classes the tokens."""
+
+    def check(self, teacher, student):
+        super().check(teacher, student)
+        if student.shape[-1] is None:
+            raise ValueError(
+                f"{type(self).__name__} takes the mean over classes, but the "
+                f"last axis of {tuple(student.shape)} is as long as rows are "
+                "padded, and padding would count: take `SoftCrossEntropy` or "
+                "`SoftKLDivergence`, for which a logit of -10000 does not."
+            )
+
+
+class _Tempered(_OnLogits):
     """A loss on logits with a temperature."""
 
-    remedy = _REMEDY
-
-    @staticmethod
-    def function(teacher, student, *, temperature, scaled):
-        """The loss of this class, unreduced."""
-        raise NotImplementedError
+    function = None  # of the logits, unreduced
 
     def __init__(self, temperature=1.0, *, scaled=True, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
@@ -141,12 +154,8 @@ class _Tempered(DistillationLoss):
         self.scaled = scaled
 
     def per_example(self, teacher, student, where=None):
-        values = type(self).function(
-            teacher,
-            student,
-            temperature=self.temperature,
-            scaled=self.scaled,
-        )
+        options = {"temperature": self.temperature, "scaled": self.scaled}
+        values = type(self).function(teacher, student, **options)
         return mean_where(values, where)
 
     def get_config(self):
@@ -159,7 +168,6 @@ class _OfClasses(_Tempered):
     """A loss on the softmax over classes."""
 
     def check(self, teacher, student):
-        """Raises where the logits cannot be compared; see the base."""
         super().check(teacher, student)
         if student.shape[-1] == 1:
             raise ValueError(
@@ -208,7 +216,7 @@ class SoftKLDivergence(_OfClasses):
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
-class SoftSigmoidCrossEntropy(_Tempered):
+class SoftSigmoidCrossEntropy(_MeanOfClasses, _Tempered):
     """`soft_sigmoid_cross_entropy`, one value an example.
 
     Args:
@@ -227,7 +235,7 @@ class SoftSigmoidCrossEntropy(_Tempered):
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
-class LogitMSE(DistillationLoss):
+class LogitMSE(_MeanOfClasses):
     """`logit_mse`, one value an example; also for scores (regression).
 
     Example:
@@ -236,8 +244,6 @@ class LogitMSE(DistillationLoss):
         >>> float(LogitMSE()(np.zeros((4, 1)), np.full((4, 1), 3.0)))
         9.0
     """
-
-    remedy = _REMEDY
 
     def per_example(self, teacher, student, where=None):
         """One value an example, float32, `(B,)`."""

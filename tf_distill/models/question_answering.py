@@ -16,7 +16,7 @@ from tf_distill.models.encoder import (
     last_hidden_states,
 )
 
-_NEVER = -10000.0
+NEVER = -10000.0  # the logit of a token that is none
 
 
 class QuestionAnswering(AcceptsTokens, keras_hub.models.Task):
@@ -68,8 +68,8 @@ class QuestionAnswering(AcceptsTokens, keras_hub.models.Task):
         logits = self.head(self.head_dropout(x))  # (B, T, 2)
         real = ops.cast(backbone.input["padding_mask"], "bool")
         outputs = {
-            "start": ops.where(real, logits[..., 0], _NEVER),
-            "end": ops.where(real, logits[..., 1], _NEVER),
+            "start": ops.where(real, logits[..., 0], NEVER),
+            "end": ops.where(real, logits[..., 1], NEVER),
         }
         super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
 
