@@ -103,18 +103,22 @@ def test_more_padding_changes_nothing():
         np.testing.assert_allclose(wide[name], logs[name], rtol=1e-5)
 
 
-def test_agreement_and_entropies():
+@pytest.mark.parametrize("weight", [None, pairs.SAMPLE_WEIGHT])
+def test_agreement_and_entropies(weight):
     made = pairs.compiled()
-    logs = made.test_on_batch(INPUTS, return_dict=True)
+    logs = made.test_on_batch(INPUTS, sample_weight=weight, return_dict=True)
     ours, theirs = (
         np.asarray(m(INPUTS), "float64") for m in (made.student, made.teacher)
     )
-    assert logs["agreement"] == (ours.argmax(-1) == theirs.argmax(-1)).mean()
+    same = ours.argmax(-1) == theirs.argmax(-1)
+    np.testing.assert_allclose(
+        logs["agreement"], np.average(same, weights=weight), rtol=1e-6
+    )
     for name, logits in (("student", ours), ("teacher", theirs)):
         p = tiny.softmax(logits)
         np.testing.assert_allclose(
             logs[f"{name}_entropy"],
-            -(p * np.log(p)).sum(-1).mean(),
+            np.average(-(p * np.log(p)).sum(-1), weights=weight),
             rtol=1e-5,
         )
 

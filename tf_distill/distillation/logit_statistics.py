@@ -15,7 +15,7 @@ _NAMES = ("agreement", "student_entropy", "teacher_entropy")
 
 
 class LogitStatistics:
-    """Means of `logit_statistics` over what is counted.
+    """Means of `logit_statistics` over what is counted, as it is weighted.
 
     For each output whose logits a match takes for those of a softmax (the
     others' mean nothing), and for each teacher.
@@ -47,12 +47,13 @@ class LogitStatistics:
                     for name in _NAMES
                 ]
 
-    def update(self, student, teacher, inputs):
+    def update(self, student, teacher, inputs, weights=None):
         """Counts a batch.
 
         Args:
             student, teacher: dicts of tensors by signal name.
             inputs: of the batch, see `Match.positions`.
+            weights: float, `(B,)`, of the examples, or None.
         """
         trackers = iter(self.trackers)
         for match in self._matches.values():
@@ -60,8 +61,13 @@ class LogitStatistics:
             where = match.positions(inputs, student)
             if len(student[ours].shape) < 3:
                 where = None
+            counted = weights
+            if where is not None:
+                counted = ops.cast(where, "float32")
+                if weights is not None:
+                    counted = counted * ops.expand_dims(weights, -1)
             for value in logit_statistics(student[ours], teacher[theirs]):
-                next(trackers).update_state(value, sample_weight=where)
+                next(trackers).update_state(value, sample_weight=counted)
 
 
 def logit_statistics(student, teacher):

@@ -62,5 +62,5 @@ class Terms:
             tracker.update_state(
                 values if weights is None else values * weights
             )
-        self._statistics.update(student, teacher, inputs)
+        self._statistics.update(student, teacher, inputs, weights)
         return total
