@@ -178,6 +178,13 @@ def test_masked_words_count_by_their_weights():
     np.testing.assert_allclose(
         logs["teacher_entropy"], entropy[counted].mean(), rtol=1e-5
     )
+    weight = np.array([0.25, 2.0, 1.0])
+    logs = made.test_on_batch(WORDS, LABELS, weight, return_dict=True)
+    counted = MASK_WEIGHTS * weight[:, None]
+    for name, values in (("agreement", same), ("teacher_entropy", entropy)):
+        np.testing.assert_allclose(
+            logs[name], np.average(values, weights=counted), rtol=1e-5
+        )
 
 
 def test_another_input_may_say_what_counts():
@@ -352,6 +359,20 @@ def test_a_projection_for_each_pair(blocks):
         (
             lambda: td.LayerMatch("hidden_states", td.losses.ClsDistance()),
             "projection=True",
+        ),
+        (
+            lambda: td.LayerMatch(
+                "attention_distributions", td.losses.AttentionKL()
+            ),
+            "AttentionKL.*twice.*'attention_scores'.*AttentionMSE",
+        ),
+        (
+            lambda: td.SignalMatch(
+                "attention_scores/0",
+                "attention_distributions/1",
+                td.losses.AttentionKL(),
+            ),
+            "'attention_distributions/1'.*twice",
         ),
         (
             lambda: td.LayerMatch("scores", td.losses.AttentionKL()),

@@ -5,7 +5,10 @@ Letters: B batch, T tokens.
 
 import keras
 
-from tf_distill import losses
+from tf_distill.distillation.match_losses import (
+    check_loss,
+    check_signals_for,
+)
 from tf_distill.distillation.teachers import full_signal
 
 PADDING_MASK = "padding_mask"
@@ -46,7 +49,7 @@ class Match(keras.layers.Layer):
     ):
         if name is None:
             name = f"{teacher}_{default_name}" if teacher else default_name
-        _check_loss(loss, name)
+        check_loss(loss, name)
         if projection not in PROJECTIONS:
             raise ValueError(
                 f"The match {name!r} has `projection={projection!r}`, but it "
@@ -71,12 +74,14 @@ class Match(keras.layers.Layer):
         """Finds the pairs of signals in the student and its teacher."""
         if self.built:
             raise ValueError(
-                f"The match {self.name!r} belongs to another Distiller, which "
-                "trains its projection: make a new one for this Distiller."
+                f"The match {self.name!r} belongs to another Distiller: it "
+                "keeps which signals of its models are compared, and what is "
+                "learned to compare them. Make a new one for this Distiller."
             )
+        pairs = list(self.signals(student, teacher))
+        check_signals_for(self.loss, pairs, self.name)
         self.pairs = tuple(
-            (ours, full_signal(self.teacher, theirs))
-            for ours, theirs in self.signals(student, teacher)
+            (ours, full_signal(self.teacher, theirs)) for ours, theirs in pairs
         )
 
     def check(self, student, teacher):
@@ -224,28 +229,3 @@ class _KerasMask(keras.layers.Layer):
 
 
 _keras_mask = _KerasMask()
-
-
-def _check_loss(loss, name):
-    """Raises unless a match can take a loss' value of every example."""
-    if not isinstance(loss, losses.DistillationLoss):
-        named = {name: getattr(losses, name) for name in losses.__all__}
-        known = ", ".join(
-            f"{name}()"
-            for name, cls in named.items()
-            if isinstance(cls, type)
-            and issubclass(cls, losses.DistillationLoss)
-            and cls is not losses.DistillationLoss
-        )
-        raise ValueError(
-            f"The match {name!r} got the loss {loss!r}, but needs a "
-            f"`tf_distill.losses.DistillationLoss`: {known}, or a subclass of "
-            "your own."
-        )
-    if loss.reduction != keras.losses.Loss().reduction:
-        raise ValueError(
-            f"The match {name!r} got a loss with reduction "
-            f"{loss.reduction!r}, which it would not use: the Distiller takes "
-            "the mean over the examples. Leave out `reduction`, and scale the "
-            "term with `weight`."
-        )

@@ -132,9 +132,11 @@ class LayerMatch(Match):
     Args:
         signal: `"hidden_states"`, `"attention_scores"`, `"queries"`,
             `"keys"` or `"values"`; or `"attention_distributions"`.
-        loss: a loss for that signal: `HiddenMSE`, `HiddenCosine`,
-            `ClsDistance` or a feature-map loss; `AttentionMSE` or
-            `AttentionKL`; `RelationKL`.
+        loss: a loss for that signal: of hidden states `HiddenMSE`,
+            `HiddenCosine`, `ClsDistance` or a feature-map loss; of attention
+            scores `AttentionMSE` or `AttentionKL`; of attention distributions
+            `AttentionMSE` (`AttentionKL` makes them of the scores itself); of
+            queries, keys and values `RelationKL`.
         layer_map: see `tf_distill.distillation.layer_map`.
         weight: float, of this term in the total.
         projection: True to learn one W_h (TinyBERT, eq. 8), `"each"` to learn
