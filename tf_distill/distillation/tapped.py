@@ -94,12 +94,12 @@ def _tapped(model, layers, outputs=()):
     )
     taps = {}
 
-    def call(operation, *args, **kwargs):
+    def call(operation, args, kwargs, nested):
         output = None
-        if _is_nested(operation, kwargs):
+        if nested is not None:
             inner = _tapped(operation, layers)
             if len(inner.output) > 1:
-                found = inner(_inputs(operation, args[0]))
+                found = inner(nested)
                 output = found.pop(OUTPUT)
                 taps.update(found)
         if output is None:
@@ -109,9 +109,7 @@ def _tapped(model, layers, outputs=()):
                 taps[signal] = _tap(signal, layer, args, kwargs, output)
         return output
 
-    # Keras has no public way to run a functional model's graph with a
-    # function of one's own; `keras.models.clone_model` makes this same call.
-    output = model._run_through_graph(inputs, call_fn=call)
+    output = walk(model, inputs, call)
     if isinstance(output, list) and len(output) == 1:
         output = output[0]
     for signal in outputs:
@@ -121,18 +119,46 @@ def _tapped(model, layers, outputs=()):
     )
 
 
-def _is_nested(operation, kwargs):
-    """Whether an operation is a functional model, called with inputs only."""
-    # Called with a mask or frozen in one mode, it stays as it is.
-    plain = all(value is None for value in tree.flatten(kwargs))
-    return plain and hasattr(operation, "_run_through_graph")
+def walk(model, inputs, call):
+    """Runs a functional model's graph, each of its layers by a function.
 
+    Args:
+        model: functional `keras.Model`.
+        inputs: in the structure of `model.input`: tensors, or whatever else
+            `call` takes for them.
+        call: function that returns as many values as a layer has outputs, of
+            the layer, its arguments, its keyword arguments and, where it is a
+            functional model that can be walked in its turn, the inputs that
+            this model reads, else None.
 
-def _inputs(model, inputs):
-    """Of what a model is called with, what it reads."""
-    if isinstance(model.input, dict):
-        return {name: inputs[name] for name in model.input}
-    return inputs
+    Returns:
+        What the model returns, of what `call` returned.
+
+    Example:
+        >>> import keras
+        >>> from tf_distill.distillation.tapped import walk
+        >>> x = keras.Input((2,))
+        >>> y = keras.layers.Dense(3, name="one")(x)
+        >>> model = keras.Model(x, keras.layers.Dense(1, name="two")(y))
+        >>> def call(layer, args, kwargs, nested):
+        ...     return f"{layer.name}({args[0]})"
+        >>> walk(model, "x", call)
+        'two(one(x))'
+    """
+
+    def call_one(operation, *args, **kwargs):
+        # Called with a mask or frozen in one mode, a model stays as it is.
+        plain = all(value is None for value in tree.flatten(kwargs))
+        nested = None
+        if plain and hasattr(operation, "_run_through_graph"):
+            nested = args[0]
+            if isinstance(operation.input, dict):
+                nested = {name: nested[name] for name in operation.input}
+        return call(operation, args, kwargs, nested)
+
+    # Keras has no public way to run a functional model's graph with a
+    # function of one's own; `keras.models.clone_model` makes this same call.
+    return model._run_through_graph(inputs, call_fn=call_one)
 
 
 def _named_output(signal, model, output):
