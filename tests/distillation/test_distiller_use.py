@@ -5,6 +5,7 @@ import numpy as np
 import pairs
 import pytest
 import tiny
+from on_backend import IS_JAX
 
 import tf_distill as td
 from tf_distill.distillation import initialize_from_teacher, layer_map
@@ -92,6 +93,50 @@ def test_statistics_are_those_of_a_softmax(loss, units, expected):
     made.compile(run_eagerly=True)
     logs = made.test_on_batch(X, return_dict=True)
     assert set(logs) == {"loss", "logits_loss"} | expected
+
+
+# Weights that change
+
+
+def test_a_weight_may_be_annealed(tmp_path):
+    made = distiller(td.losses.LogitMSE())
+    (match,) = made.matches
+    weights, losses = [1.0, 0.5, 0.0, 3.0], []
+
+    class Anneal(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            match.weight = weights[batch]
+
+        def on_train_batch_end(self, batch, logs=None):
+            losses.append(logs["loss"])
+
+    dense = made.student.layers[-1]
+    kernel, bias = (np.array(w, "float64") for w in (dense.kernel, dense.bias))
+    theirs, expected = np.asarray(made.teacher(X), "float64"), []
+    for weight in weights:
+        error = X @ kernel + bias - theirs
+        expected.append(weight * (error**2).mean())
+        kernel -= 0.1 * weight * 2 * X.T @ error / error.size
+        bias -= 0.1 * weight * 2 * error.sum(0) / error.size
+    made.compile(keras.optimizers.SGD(0.1), jit_compile=IS_JAX)
+    made.fit(
+        np.tile(X, (4, 1)),
+        batch_size=8,
+        shuffle=False,
+        callbacks=[Anneal()],
+        verbose=0,
+    )
+    running = np.cumsum(expected) / np.arange(1, 5)
+    np.testing.assert_allclose(losses, running, rtol=1e-5)
+    np.testing.assert_allclose(dense.kernel, kernel, rtol=1e-4, atol=1e-6)
+    # It is nobody's weight, and in no file.
+    assert [tuple(v.shape) for v in made.weights] == [(3, 3), (3,)]
+    file = tmp_path / "distiller.weights.h5"
+    made.save_weights(file)
+    match.weight = 0.125
+    made.load_weights(file)
+    logs = made.test_on_batch(X, return_dict=True)
+    np.testing.assert_allclose(logs["loss"], 0.125 * logs["logits_loss"])
 
 
 # Names of classes

@@ -14,6 +14,7 @@ from tf_distill.distillation.batch import (
     needed,
     split_signals,
 )
+from tf_distill.distillation.cached_batches import check_same_teacher
 from tf_distill.distillation.compatibility import check_no_tokens
 from tf_distill.distillation.distribution import check_scope
 from tf_distill.distillation.match import check_matches
@@ -44,7 +45,7 @@ class Distiller(StudentModel):
             of several by name, of which every match names its own,
             `LogitMatch(..., teacher="large")`, and weighs it.
         losses: list of matches: `EmbeddingMatch`, `LayerMatch`, `LogitMatch`,
-            `SignalMatch`.
+            `SignalMatch`. To anneal one, let a callback set its `weight`.
         teacher_inputs: str, for a teacher with another vocabulary: with
             `"teacher_"` it reads the batch's `teacher_token_ids` instead of
             `token_ids`, and so all its inputs. Only what an example has one of
@@ -153,15 +154,17 @@ class Distiller(StudentModel):
 
     @property
     def non_trainable_variables(self):
-        """The student's; on JAX the teacher's too, which its step must see."""
+        """The student's; on JAX all others, too, that its step must see."""
         ours = super().non_trainable_variables
-        if keras.config.backend() == "jax":
-            return ours + self._teachers.variables_beside(self.variables)
-        return ours
+        if keras.config.backend() != "jax":
+            return ours
+        weights = [match.term_weight.variable for match in self.matches]
+        return ours + self._teachers.variables_beside(self.variables) + weights
 
     def check_tokens(self, inputs):
-        """Raises where data holds ids that one of the models cannot read."""
+        """Raises where one of the models cannot use what data holds."""
         super().check_tokens(inputs)
+        check_same_teacher(inputs, self._teachers)
         self._teachers.check_tokens(inputs)
 
     def train_step(self, *args):

@@ -10,6 +10,7 @@ from tf_distill.distillation.match_losses import (
     check_signals_for,
 )
 from tf_distill.distillation.teachers import full_signal
+from tf_distill.distillation.term_weight import TermWeight
 
 PADDING_MASK = "padding_mask"
 PROJECTIONS = (False, True, "each")
@@ -21,7 +22,8 @@ class Match(keras.layers.Layer):
     Args:
         loss: `tf_distill.losses.DistillationLoss`, not reduced otherwise than
             by default: the Distiller takes the mean over the examples.
-        weight: float, of this term in the total.
+        weight: float, of this term in the total; an attribute that a callback
+            may set at any step, and that no checkpoint holds.
         projection: whether the student's signal is first mapped to the
             teacher's width by a learned matrix without bias. True shares one
             among all pairs of this match (TinyBERT's W_h and W_e), `"each"`
@@ -66,6 +68,17 @@ class Match(keras.layers.Layer):
         self.projections = []
         self.pairs = ()
 
+    @property
+    def weight(self):
+        """Of this term in the total, float."""
+        return self._weight
+
+    @weight.setter
+    def weight(self, value):
+        self._weight = float(value)
+        if self.built:
+            self.term_weight.assign(self._weight)
+
     def signals(self, student, teacher):
         """The pairs of signal names, `(student's, teacher's)`."""
         raise NotImplementedError
@@ -75,8 +88,8 @@ class Match(keras.layers.Layer):
         if self.built:
             raise ValueError(
                 f"The match {self.name!r} belongs to another Distiller: it "
-                "keeps which signals of its models are compared, and what is "
-                "learned to compare them. Make a new one for this Distiller."
+                "keeps which signals of its models are compared, their weight "
+                "and their projection. Make a new one for this Distiller."
             )
         pairs = list(self.signals(student, teacher))
         check_signals_for(self.loss, pairs, self.name)
@@ -106,7 +119,7 @@ class Match(keras.layers.Layer):
             )
 
     def own(self, distiller, student, teacher):
-        """Makes the match, checked, a Distiller's; builds its projections.
+        """Makes the match, checked, a Distiller's; builds what is its own.
 
         Args:
             distiller: `Distiller`, of the student's dtype policy.
@@ -125,6 +138,7 @@ class Match(keras.layers.Layer):
                 dense.build(student[ours].shape)
                 made.append(dense)
             self.projections = made
+        self.term_weight = TermWeight(self.weight, distiller)
         self.built = True
 
     def positions(self, inputs, student):

@@ -58,7 +58,8 @@ class Terms:
         ):
             where = match.positions(inputs, student)
             values = match(student, teacher, where=where)  # (B,)
-            total += match.weight * self._mean(values, values, weights)
+            weight = match.term_weight.variable
+            total += weight * self._mean(values, values, weights)
             tracker.update_state(
                 values if weights is None else values * weights
             )
