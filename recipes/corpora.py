@@ -128,7 +128,7 @@ def masked_batches(config, corpus, tokenizer, *, smoothed=False):
     return td.data.MaskedBatches(batches(config, corpus, labels), masking)
 
 
-def masked_lm_stage(name, model, data, epochs, optimizer, *, frozen=(), **fit):
+def masked_lm_stage(name, model, data, epochs, optimizer, **fit):
     """Training on masked words, and next sentences where the model tells them.
 
     Args:
@@ -137,29 +137,13 @@ def masked_lm_stage(name, model, data, epochs, optimizer, *, frozen=(), **fit):
         data: `masked_batches`'.
         epochs: int.
         optimizer: function of the number of steps.
-        frozen: layers that keep their weights.
         **fit: further arguments of `Stage`.
     """
-    import tf_distill as td
-    from tf_distill.methods.distillation_stage import num_steps
+    from tf_distill.methods.distillation_stage import label_stage
+    from tf_distill.methods.labels import masked_lm_losses
 
-    loss = td.losses.MaskedLMCrossEntropy()
-    if isinstance(model.output, dict):
-        follows = td.losses.NextSentenceCrossEntropy()
-        loss = {"masked_lm": loss, "next_sentence": follows}
-
-    def build():
-        for layer in frozen:
-            layer.trainable = False
-        model.compile(
-            optimizer(num_steps(data, epochs)),
-            loss=loss,
-            weighted_metrics=None,
-            jit_compile=False,
-        )
-        return model
-
-    return td.Stage(name, build, data, epochs, **fit)
+    losses = masked_lm_losses(model)
+    return label_stage(name, model, data, epochs, optimizer, **losses, **fit)
 
 
 class HeldOut:

@@ -163,22 +163,17 @@ def train_teacher(config, teacher, data, score, common):
     from tf_distill.methods.distillation_stage import adamw
 
     say(f"The teacher's {config.teacher_trains}, on masked words.")
-    # No loss on words reaches the pooler.
-    frozen = [teacher.backbone.pooler]
-    if config.teacher_trains == "head":
-        frozen = [teacher.backbone]
+    teacher.backbone.trainable = config.teacher_trains != "head"
     stage = corpora.masked_lm_stage(
         "masked-words",
         teacher,
         data,
         config.teacher_epochs,
         adamw(config.teacher_learning_rate),
-        frozen=frozen,
         callbacks=callbacks(config.run, "teacher", score),
     )
     train(config.run, "teacher", [stage], **common)
-    for layer in frozen:
-        layer.trainable = True
+    teacher.backbone.trainable = True
 
 
 def build_student(config, teacher):

@@ -127,11 +127,8 @@ def work(config, tables, settings):
 def stages(config, job, student, teacher):
     """The paper's one stage, perhaps with a loss on hidden states."""
     import tf_distill as td
-    from tf_distill.methods.distillation_stage import (
-        adamw,
-        distillation_stage,
-        label_losses,
-    )
+    from tf_distill.methods.distillation_stage import adamw, distillation_stage
+    from tf_distill.methods.labels import label_losses
 
     shown = callbacks(config.run, "fine-tuning", job.dev_scores(student))
     settings = {"metrics": (), "callbacks": shown}
@@ -145,7 +142,6 @@ def stages(config, job, student, teacher):
             temperature=config.temperature,
             epochs=config.epochs,
             learning_rate=config.learning_rate,
-            loss=job.loss,
             **settings,
         )
 
@@ -169,7 +165,7 @@ def stages(config, job, student, teacher):
             job.train,
             config.epochs,
             adamw(config.learning_rate),
-            **label_losses(student, job.loss, 1 - config.soft_weight),
+            **label_losses(student, weight=1 - config.soft_weight),
             **settings,
         )
     ]

@@ -138,7 +138,6 @@ def work(config, tables, settings):
         temperature=config.temperature,
         epochs=config.epochs,
         learning_rate=config.learning_rate,
-        loss=job.loss,
         metrics=(),
         callbacks=shown,
     )

@@ -129,7 +129,6 @@ def work(config, tables, settings):
         distillation_epochs=config.distillation_epochs,
         fine_tuning_epochs=config.epochs,
         learning_rate=config.learning_rate,
-        loss=job.loss(),
         metrics=(),
     )
     for one in stages:

@@ -135,28 +135,18 @@ class Job:
 
 def label_stage(job, model, epochs, learning_rate, score):
     """Fine-tuning on the answers alone."""
-    import tf_distill as td
-    from tf_distill.methods.distillation_stage import (
-        adamw,
-        cross_entropy,
-        label_losses,
-        num_steps,
+    from tf_distill.methods import distillation_stage as stages
+    from tf_distill.methods.labels import label_losses
+
+    return stages.label_stage(
+        "labels",
+        model,
+        job.train,
+        epochs,
+        stages.adamw(learning_rate),
+        **label_losses(model),
+        callbacks=callbacks(job.config.run, "labels", score),
     )
-
-    def build():
-        pooler = getattr(model.backbone, "pooler", None)
-        if pooler is not None:
-            pooler.trainable = False  # no answer depends on it
-        model.compile(
-            adamw(learning_rate)(num_steps(job.train, epochs)),
-            **label_losses(model, cross_entropy, 1.0),
-            metrics=None,
-            jit_compile=False,
-        )
-        return model
-
-    shown = callbacks(job.config.run, "labels", score)
-    return td.Stage("labels", build, job.train, epochs, callbacks=shown)
 
 
 def score_and_conclude(job, models, settings, summary):
@@ -178,9 +168,6 @@ def score_and_conclude(job, models, settings, summary):
         scores = job.scorer(lambda role=role: answers[role])()
         row = model_row(role, role, model, job.config.max_length)
         rows.append({**row, **scores})
-        pooler = getattr(model.backbone, "pooler", None)
-        if pooler is not None:
-            pooler.trainable = True
         if role == [name for name in models if name != "control"][-1]:
             save_model(model, run / role)
     for row in rows:

@@ -35,7 +35,7 @@ def main(config):
     results = [read(run) for run in config.runs]
     settings = [result["config"] for result in results]
     may_differ = ("seed", "command", "exported", "machine", "latency_threads")
-    for key in set(settings[0]) - set(may_differ):
+    for key in sorted(set().union(*settings) - set(may_differ)):
         values = [s.get(key) for s in settings]
         if any(value != values[0] for value in values):
             raise SystemExit(

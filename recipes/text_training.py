@@ -65,16 +65,6 @@ class TextJob:
         """Labelled batches of the training text."""
         return self.batches(self.encoded["train"], self.tables["train"].labels)
 
-    def loss(self):
-        """The loss on labels."""
-        import keras
-
-        if self.kind == "regression":
-            return keras.losses.MeanSquaredError()
-        if self.kind == "multilabel":
-            return keras.losses.BinaryCrossentropy(from_logits=True)
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
     def logits(self, model):
         """A function of a split that returns a model's logits, `(N, C)`."""
         import numpy as np
@@ -153,28 +143,21 @@ def check_tokenizer(config, model):
 
 
 def label_stages(job, model, epochs, learning_rate, name="labels"):
-    """Fine-tuning on the labels alone, as one stage."""
-    from tf_distill.methods.distillation_stage import adamw, num_steps
+    """Fine-tuning on the labels alone, as one stage, scored on dev."""
+    from tf_distill.methods.distillation_stage import adamw, label_stage
+    from tf_distill.methods.labels import label_losses
 
-    def build():
-        model.compile(
-            adamw(learning_rate)(num_steps(job.train, epochs)),
-            loss=job.loss(),
-            metrics=[],
-            jit_compile=False,
+    return [
+        label_stage(
+            name,
+            model,
+            job.train,
+            epochs,
+            adamw(learning_rate),
+            **label_losses(model),
+            callbacks=callbacks(job.config.run, name, job.dev_scores(model)),
         )
-        return model
-
-    return [stage(job, name, build, job.train, epochs, model)]
-
-
-def stage(job, name, build, data, epochs, model):
-    """A stage that scores the model on dev after every epoch."""
-    import tf_distill as td
-
-    score = job.dev_scores(model)
-    shown = callbacks(job.config.run, name, score)
-    return td.Stage(name, build, data, epochs, callbacks=shown)
+    ]
 
 
 def total_steps(stages):
