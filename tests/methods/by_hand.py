@@ -38,10 +38,14 @@ def built(stage):
     return model
 
 
+def evaluated(model, x, y=None):
+    """All that a Distiller logs of one batch, in inference mode."""
+    return model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)
+
+
 def total(model, x, y=None):
     """What a Distiller finds on one batch, in inference mode."""
-    logs = model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)
-    return logs["loss"]
+    return evaluated(model, x, y)["loss"]
 
 
 def signals(model, inputs, *names):

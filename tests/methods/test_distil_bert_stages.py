@@ -9,6 +9,7 @@ from by_hand import (
     attention_kl,
     built,
     cosine,
+    evaluated,
     ids,
     kl,
     label_cross_entropy,
@@ -95,26 +96,52 @@ def test_second_step_by_hand():
     np.testing.assert_allclose(found, expected.mean(), rtol=1e-5)
 
 
+def answers(seed):
+    """A model of two outputs, as those that answer questions."""
+    x = keras.Input((4,), name="features")
+    outputs = {
+        name: keras.layers.Dense(5, name=name)(x) for name in ("start", "end")
+    }
+    return tiny.randomize(keras.Model({"features": x}, outputs), seed)
+
+
+FEATURES = {"features": np.random.default_rng(0).normal(size=(4, 4))}
+
+
 def test_second_step_of_several_outputs():
     """As of answers: the mean over start and end, of both kinds of loss."""
-
-    def answers(seed):
-        x = keras.Input((4,), name="features")
-        outputs = {
-            name: keras.layers.Dense(5, name=name)(x)
-            for name in ("start", "end")
-        }
-        return tiny.randomize(keras.Model({"features": x}, outputs), seed)
-
     student, teacher = answers(1), answers(2)
-    inputs = {"features": np.random.default_rng(0).normal(size=(4, 4))}
     labels = {"start": LABELS, "end": LABELS + 1}
     (stage,) = distil_bert.fine_tuning(student, teacher, Data())
-    ours, theirs = (signals(m, inputs)["output"] for m in (student, teacher))
+    ours, theirs = (signals(m, FEATURES)["output"] for m in (student, teacher))
     expected = sum(
         0.25 * kl(theirs[name], ours[name], 2.0)
         + 0.25 * label_cross_entropy(ours[name], labels[name])
         for name in labels
     )
-    found = total(built(stage), inputs, labels)
+    found = total(built(stage), FEATURES, labels)
     np.testing.assert_allclose(found, expected.mean(), rtol=1e-5)
+
+
+def test_one_loss_and_metric_given_serve_every_output():
+    """All starts are right, all ends are wrong, however often it is built."""
+    student = answers(1)
+    (stage,) = distil_bert.fine_tuning(
+        student,
+        answers(2),
+        Data(),
+        soft_weight=0.0,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy("right")],
+    )
+    logits = signals(student, FEATURES)["output"]
+    labels = {name: x.argmax(-1) for name, x in logits.items()}
+    labels["end"] = (labels["end"] + 1) % 5
+    expected = sum(
+        0.25 * label_cross_entropy(logits[name], labels[name]).mean()
+        for name in labels
+    )
+    for _ in range(2):
+        logs = evaluated(built(stage), FEATURES, labels)
+        assert (logs["start_right"], logs["end_right"]) == (1.0, 0.0)
+        np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)

@@ -5,8 +5,10 @@ from by_hand import (
     WORDS,
     Data,
     built,
+    ids,
     label_cross_entropy,
     masked_batch,
+    moved,
     signals,
     soft_cross_entropy,
     total,
@@ -22,9 +24,11 @@ INPUTS = tiny.batch()
 LABELS = np.array([0, 2, 1, 2])
 
 
-def stages(**kwargs):
+def stages(next_sentence=False, **kwargs):
     student, teacher = tiny.classifier(1), tiny.classifier(2, num_layers=4)
-    language_model = td.models.BertMaskedLM(student.backbone)
+    language_model = td.models.BertMaskedLM(
+        student.backbone, next_sentence=next_sentence
+    )
     made = pre_trained_distillation(
         language_model,
         student,
@@ -34,6 +38,13 @@ def stages(**kwargs):
         **kwargs,
     )
     return student, teacher, language_model, made
+
+
+def without_key_biases(student):
+    """Ids of all weights but those whose gradient is a rounding error."""
+    blocks = student.backbone.blocks
+    biases = {id(block.get_layer("key").bias) for block in blocks}
+    return ids(student) - biases
 
 
 def test_three_stages_by_hand():
@@ -56,24 +67,46 @@ def test_three_stages_by_hand():
         np.testing.assert_allclose(
             total(model, x, y), expected.mean(), rtol=1e-5, err_msg=stage.name
         )
-    assert all(w.trainable for w in student.weights)
 
 
-def test_each_stage_trains_the_student():
+def test_each_stage_trains_what_it_reaches_and_turns_no_flag():
     student, _, language_model, made = stages(labelled=Data())
+    frozen, pooler = student.backbone.blocks[1], student.backbone.pooler
+    frozen.trainable = False
     batch = masked_batch()
     needed = {name: batch[name] for name in language_model.input}
-    kernel = student.backbone.blocks[0].get_layer("query").kernel
-    for stage, x, y in (
-        (made[0], needed, WORDS),
-        (made[1], INPUTS, None),
-        (made[2], INPUTS, LABELS),
+    counted = without_key_biases(student)
+    everything = counted - ids(frozen)
+    for stage, x, y, expected in (
+        (made[0], needed, WORDS, everything - ids(pooler, student.head)),
+        (made[1], INPUTS, None, everything),
+        (made[2], INPUTS, LABELS, everything),
     ):
         model = built(stage)
-        before = kernel.numpy()
+        before = tiny.weights_of(student)
         # Twice: in the first step of a warm-up the learning rate is 0.
         model.fit(x, y, batch_size=2, verbose=0)
-        assert not np.array_equal(before, kernel.numpy()), stage.name
+        assert moved(student, before) & counted == expected, stage.name
+        flags = {id(w) for w in student.weights if not w.trainable}
+        assert flags == ids(frozen), stage.name
+
+
+def test_pre_training_on_next_sentences_too():
+    """Which are read off the pooler."""
+    student, _, language_model, made = stages(next_sentence=True)
+    tiny.randomize(language_model, 3)
+    inputs, follows = masked_batch(), np.array([0, 1, 1, 0])
+    logits = signals(language_model, inputs)["output"]
+    expected = word_cross_entropy(logits["masked_lm"])
+    expected += label_cross_entropy(logits["next_sentence"], follows)
+    labels = {"masked_lm": WORDS, "next_sentence": follows}
+    model = built(made[0])
+    found = total(model, inputs, labels)
+    np.testing.assert_allclose(found, expected.mean(), rtol=1e-5)
+    before = tiny.weights_of(student)
+    model.fit(inputs, labels, batch_size=2, verbose=0)
+    expected = without_key_biases(student) - ids(student.head)
+    assert expected <= moved(student, before) <= ids(student.backbone)
 
 
 def test_without_labels_there_is_no_fine_tuning():

@@ -15,12 +15,8 @@ from tf_distill.losses import (
     MaskedLMCrossEntropy,
     SoftKLDivergence,
 )
-from tf_distill.methods.distillation_stage import (
-    adamw,
-    cross_entropy,
-    distillation_stage,
-    label_losses,
-)
+from tf_distill.methods.distillation_stage import adamw, distillation_stage
+from tf_distill.methods.labels import label_losses, task_of
 from tf_distill.methods.tiny_bert import prediction_loss
 from tf_distill.models.tap_points import encoder_tap_points
 
@@ -135,7 +131,7 @@ def pre_training(
             data,
             epochs,
             make_optimizer or make,
-            **label_losses(student, MaskedLMCrossEntropy, masked_lm_weight),
+            **label_losses(student, MaskedLMCrossEntropy(), masked_lm_weight),
             before=begin if initialize else None,
             **stage,
         )
@@ -153,8 +149,8 @@ def fine_tuning(
     epochs=3,
     learning_rate=5e-5,
     make_optimizer=None,
-    loss=cross_entropy,
-    metrics=("accuracy",),
+    loss="auto",
+    metrics="auto",
     monitor=None,
     **stage,
 ):
@@ -172,8 +168,9 @@ def fine_tuning(
         learning_rate: float, falling to 0 without a warm-up.
         make_optimizer: function of the number of steps that returns an
             optimizer, instead of AdamW at `learning_rate`.
-        loss: function that makes the loss on labels.
-        metrics: on labels.
+        loss: on labels, as in `compile`; `"auto"` is that of the student's
+            `task`: for classes the cross-entropy of their indices.
+        metrics: on labels, as in `compile`; `"auto"` is that of the task.
         monitor: see `Stage`.
         **stage: further arguments of `Stage`.
 
@@ -195,7 +192,7 @@ def fine_tuning(
     Reference: section 4, "DistilBERT (D)".
     """
     soft = SoftKLDivergence(temperature=temperature)
-    if getattr(student, "task", "classification") != "classification":
+    if task_of(student) != "classification":
         soft = prediction_loss(student, temperature)
     outputs = [None]
     if isinstance(student.output, dict):

@@ -9,14 +9,13 @@ from tf_distill.losses import (
     FeatureMapMean,
     FeatureMapMSE,
     FeatureMapVariance,
-    MaskedLMCrossEntropy,
-    NextSentenceCrossEntropy,
     SoftCrossEntropy,
 )
 from tf_distill.methods.distillation_stage import (
     NOT_DECAYED,
     distillation_stage,
 )
+from tf_distill.methods.labels import masked_lm_losses
 from tf_distill.models.tap_points import encoder_tap_points
 from tf_distill.optimizers import (
     Lamb,
@@ -150,7 +149,7 @@ def pre_training(
         data,
         epochs,
         optimizer,
-        **_label_losses(student, alpha),
+        **masked_lm_losses(student, alpha),
         before=begin.pop() if begin and initialize else None,
         **stage,
     )
@@ -218,19 +217,6 @@ def lamb(learning_rate):
     )
     optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     return optimizer
-
-
-def _label_losses(student, alpha):
-    """Masked words with `alpha`, next sentences in full."""
-    if not isinstance(student.output, dict):
-        return {"loss": MaskedLMCrossEntropy(), "loss_weights": [alpha]}
-    return {
-        "loss": {
-            "masked_lm": MaskedLMCrossEntropy(),
-            "next_sentence": NextSentenceCrossEntropy(),
-        },
-        "loss_weights": {"masked_lm": alpha, "next_sentence": 1.0},
-    }
 
 
 def _around_the_blocks(model):

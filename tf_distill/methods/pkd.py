@@ -5,12 +5,8 @@ Reference: Sun et al. 2019, https://arxiv.org/abs/1908.09355.
 
 from tf_distill.distillation import LayerMatch, LogitMatch
 from tf_distill.losses import ClsDistance
-from tf_distill.methods.distillation_stage import (
-    adamw,
-    cross_entropy,
-    distillation_stage,
-    label_losses,
-)
+from tf_distill.methods.distillation_stage import adamw, distillation_stage
+from tf_distill.methods.labels import label_losses
 from tf_distill.methods.tiny_bert import prediction_loss
 
 
@@ -26,8 +22,8 @@ def patient(
     epochs=4,
     learning_rate=5e-5,
     make_optimizer=None,
-    loss=cross_entropy,
-    metrics=("accuracy",),
+    loss="auto",
+    metrics="auto",
     monitor=None,
     **stage,
 ):
@@ -54,8 +50,9 @@ def patient(
         learning_rate: float; 5, 2 or 1e-5.
         make_optimizer: function of the number of steps that returns an
             optimizer, instead of AdamW at `learning_rate`.
-        loss: function that makes the loss on labels.
-        metrics: on labels.
+        loss: on labels, as in `compile`; `"auto"` is that of the student's
+            `task`: for classes the cross-entropy of their indices.
+        metrics: on labels, as in `compile`; `"auto"` is that of the task.
         monitor: see `Stage`.
         **stage: further arguments of `Stage`.
 

@@ -4,14 +4,13 @@ Reference: Turc et al. 2019, "Well-Read Students Learn Better",
 https://arxiv.org/abs/1908.08962.
 """
 
-from tf_distill.distillation import LogitMatch, Stage
-from tf_distill.losses import MaskedLMCrossEntropy
+from tf_distill.distillation import LogitMatch
 from tf_distill.methods.distillation_stage import (
     adamw,
-    cross_entropy,
     distillation_stage,
-    num_steps,
+    label_stage,
 )
+from tf_distill.methods.labels import label_losses, masked_lm_losses
 from tf_distill.methods.tiny_bert import prediction_loss
 
 
@@ -28,8 +27,8 @@ def pre_trained_distillation(
     fine_tuning_epochs=4,
     pre_training_learning_rate=1e-4,
     learning_rate=5e-5,
-    loss=None,
-    metrics=("accuracy",),
+    loss="auto",
+    metrics="auto",
     monitor=None,
     **stage,
 ):
@@ -49,8 +48,11 @@ def pre_trained_distillation(
         pre_training_epochs, distillation_epochs, fine_tuning_epochs: int.
         pre_training_learning_rate, learning_rate: float; of the last two
             stages 3e-4, 1e-4, 5e-5 or 3e-5, chosen on dev.
-        loss: on labels, by default the cross-entropy of class indices.
-        metrics: of the fine-tuning, on labels.
+        loss: on labels, as in `compile`; `"auto"` is that of the student's
+            `task`: for classes the cross-entropy of their indices.
+        metrics: of the last two stages, on labels, as in `compile`; `"auto"` is
+            that of the task. The distillation has labels only in
+            `validation_data`.
         monitor: of the fine-tuning, or else of the distillation; see `Stage`.
         **stage: further arguments of the last two `Stage`s, such as
             `validation_data`.
@@ -85,29 +87,15 @@ def pre_trained_distillation(
             "student.backbone)."
         )
 
-    def pre_training():
-        steps = num_steps(corpus, pre_training_epochs)
-        language_model.compile(
-            adamw(pre_training_learning_rate)(steps),
-            loss=MaskedLMCrossEntropy(),
-            weighted_metrics=None,
-            jit_compile=False,
-        )
-        _freeze_pooler(student, trainable=False)
-        return language_model
-
-    def fine_tuning():
-        steps = num_steps(labelled, fine_tuning_epochs)
-        student.compile(
-            adamw(learning_rate)(steps),
-            loss=loss or cross_entropy(),
-            metrics=list(metrics),
-            jit_compile=False,
-        )
-        return student
-
     stages = [
-        Stage("pre-training", pre_training, corpus, pre_training_epochs),
+        label_stage(
+            "pre-training",
+            language_model,
+            corpus,
+            pre_training_epochs,
+            adamw(pre_training_learning_rate),
+            **masked_lm_losses(language_model),
+        ),
         distillation_stage(
             "distillation",
             student,
@@ -116,28 +104,23 @@ def pre_trained_distillation(
             transfer,
             distillation_epochs,
             adamw(learning_rate),
-            metrics=metrics if stage.get("validation_data") else (),
+            metrics=() if stage.get("validation_data") is None else metrics,
             monitor=monitor if labelled is None else None,
-            before=lambda: _freeze_pooler(student, trainable=True),
             **stage,
         ),
     ]
     if labelled is not None:
         stages.append(
-            Stage(
+            label_stage(
                 "fine-tuning",
-                fine_tuning,
+                student,
                 labelled,
                 fine_tuning_epochs,
+                adamw(learning_rate),
+                **label_losses(student, loss),
+                metrics=metrics,
                 monitor=monitor,
                 **stage,
             )
         )
     return stages
-
-
-def _freeze_pooler(student, trainable):
-    """Masked words do not reach it."""
-    pooler = getattr(student.backbone, "pooler", None)
-    if pooler is not None:
-        pooler.trainable = trainable

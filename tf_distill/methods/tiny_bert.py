@@ -12,6 +12,7 @@ from tf_distill.losses import (
     SoftSigmoidCrossEntropy,
 )
 from tf_distill.methods.distillation_stage import adamw, distillation_stage
+from tf_distill.methods.labels import task_of
 
 
 def inner_matches(layer_map="uniform"):
@@ -105,7 +106,7 @@ def task(
     temperature=1.0,
     make_optimizer=None,
     layer_map="uniform",
-    metrics=("accuracy",),
+    metrics="auto",
     monitor=None,
     **stage,
 ):
@@ -127,7 +128,8 @@ def task(
         make_optimizer: function of the number of steps that returns an
             optimizer, instead of AdamW, for both stages.
         layer_map: see `tf_distill.distillation.layer_map`.
-        metrics: of the prediction stage, on labels.
+        metrics: of the prediction stage, on labels, as in `compile`; `"auto"`
+            is that of the student's `task`.
         monitor: of the prediction stage; see `Stage`.
         **stage: further arguments of both `Stage`s.
 
@@ -181,7 +183,7 @@ def prediction_loss(student, temperature=1.0):
     sibling; for scores the squared error to the teacher's, where the published
     code takes the gold score and leaves the teacher out.
     """
-    kind = getattr(student, "task", "classification")
+    kind = task_of(student)
     if kind == "regression":
         return LogitMSE()
     if kind == "multilabel":

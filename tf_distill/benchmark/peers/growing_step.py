@@ -45,7 +45,7 @@ def _distiller(job):
     import keras
 
     import tf_distill as td
-    from tf_distill.methods.distillation_stage import PartDistiller
+    from tf_distill.methods.trained_part import PartDistiller
 
     teacher, student = (
         td.models.BertMaskedLM(
