@@ -7,10 +7,12 @@ import shutil
 import cache_run
 import keras
 import numpy as np
+import pairs
 import pytest
 import tiny
 
 import tf_distill as td
+from tf_distill.data.wrapped_batches import WrappedBatches
 from tf_distill.distillation import TeacherCache
 
 
@@ -121,6 +123,22 @@ def test_signals_are_the_teacher_s_padded_with_zeros(built):
             )
             assert not signal[~where].any()
         assert labels.shape == (len(mask),)
+
+
+def test_signals_of_another_teacher_are_refused(built, trained):
+    _, cached, *_ = trained
+    data = cache_run.cache(built).over(cache_run.batches())
+    other = cache_run.new_teacher()
+    other.head.bias.assign(other.head.bias + 1.0)
+    made = pairs.compiled(made=pairs.distiller(cached.student, other))
+    words = "another teacher than the Distiller's: teacher weights was"
+    with pytest.raises(ValueError, match=words):
+        made.fit(data, verbose=0)
+    with pytest.raises(ValueError, match=words):
+        made.fit(cache_run.batches(), validation_data=data, verbose=0)
+    for wrapped in (data, WrappedBatches(data)):
+        with pytest.raises(ValueError, match=words):
+            made.evaluate(wrapped, verbose=0)
 
 
 def test_size_is_said_before_and_is_what_is_written(tmp_path, capsys):
@@ -252,6 +270,12 @@ def test_half_the_size(tmp_path, built, dtype, error):
         assert rounded[name].dtype == "float32"
         np.testing.assert_allclose(rounded[name], signal, rtol=error, atol=1e-6)
         assert (rounded[name] != signal).any()
+    # A stage that went on with these would not be the one that was begun.
+    plain = cache_run.batches().settings
+    assert cache.over(cache_run.batches()).settings == {
+        **plain,
+        "teacher_cache": {"dtype": dtype, "top_k": None},
+    }
 
 
 def test_top_k_keeps_the_largest_and_the_mass_of_the_rest(tmp_path, built):

@@ -179,13 +179,15 @@ class TeacherCache:
                 is not complete; of an epoch after the first, in `fit`.
         """
         source = CacheSource(batches)
-        opened = {}
+        (epoch,) = self._epochs(source, batches.epoch)
+        shards, contents = self._complete(source, epoch)
+        opened = {epoch: shards}
 
         def read(epoch, rows, padded):
             (epoch,) = self._epochs(source, epoch)
             shards = opened.get(epoch)
             if shards is None:
-                shards = self._complete(source, epoch)
+                shards, _ = self._complete(source, epoch)
                 opened.clear()
                 opened[epoch] = shards
             records = [shards.read(row) for row in rows]
@@ -193,8 +195,7 @@ class TeacherCache:
                 records, *source.lengths(rows), padded
             )
 
-        read(batches.epoch, [], (0, 0))  # raises now, not in the first step
-        return CachedBatches(batches, read)
+        return CachedBatches(batches, contents, read)
 
     def _epochs(self, source, first, count=1):
         """The epochs that have signals of their own; [None] if none has."""
@@ -220,7 +221,7 @@ class TeacherCache:
         return parts
 
     def _complete(self, source, epoch):
-        """The shards of an epoch, all there.
+        """The shards of an epoch, all there, and what they are made from.
 
         Raises:
             ValueError: they are not, or were made from something else.
@@ -234,4 +235,4 @@ class TeacherCache:
                 "call `build` with the same batches first"
                 + (", and as many `epochs`." if epoch is not None else ".")
             )
-        return shards
+        return shards, contents
