@@ -3,18 +3,15 @@
 import hashlib
 import json
 
-import numpy as np
 from keras import ops
 
+from tf_distill.distillation.model_structure import structure_hash
+from tf_distill.distillation.plain_values import as_bytes, hash_of
 from tf_distill.whole_file import write_whole
-
-# What a layer's configuration says that its output, in inference mode and
-# given its weights, does not depend on.
-_WITHOUT_EFFECT = ("name", "trainable", "seed", "rate", "dropout")
 
 
 def teacher_fingerprint(model, name=None):
-    """Hashes of a model's weights and of its layers' settings.
+    """Hashes of a model's weights, and of its layers and their connections.
 
     Args:
         model: functional `keras.Model`.
@@ -44,23 +41,13 @@ def teacher_fingerprint(model, name=None):
     whose = f"teacher {name}" if name else "teacher"
     return {
         f"{whose} weights": hash_of(arrays),
-        f"{whose} layers": hash_of([_text(_structure(model))]),
+        f"{whose} layers": structure_hash(model, in_training=False),
     }
-
-
-def hash_of(arrays):
-    """Of an iterable's contents, shapes and dtypes; short, to be read."""
-    found = hashlib.sha256()
-    for array in arrays:
-        array = np.asarray(array, order="C")
-        found.update(f"{array.dtype} {array.shape};".encode())
-        found.update(array.reshape(-1).view("uint8"))
-    return found.hexdigest()[:16]
 
 
 def key_of(fingerprint):
     """One string for a fingerprint."""
-    return hashlib.sha256(_text(fingerprint).tobytes()).hexdigest()
+    return hashlib.sha256(as_bytes(fingerprint)).hexdigest()
 
 
 def check_contents(path, contents):
@@ -102,38 +89,3 @@ def check_contents(path, contents):
 def write_contents(path, contents):
     """Writes what a cache is made from, whole or not at all."""
     write_whole(path, json.dumps(contents, indent=1).encode())
-
-
-def _text(value):
-    """A value as JSON, in bytes; what JSON has not, by its type."""
-    text = json.dumps(
-        value, sort_keys=True, default=lambda x: type(x).__qualname__
-    )
-    return np.frombuffer(text.encode(), dtype="uint8")
-
-
-def _structure(operation):
-    """Classes and settings of the layers of a model, in its order."""
-    inner = getattr(operation, "operations", None)
-    if inner is not None:
-        return [_structure(layer) for layer in inner]
-    try:
-        config = operation.get_config()
-    except Exception:  # one that Keras cannot describe
-        config = {}
-    return [type(operation).__qualname__, _with_effect(config)]
-
-
-def _with_effect(config):
-    if isinstance(config, dict):
-        return {
-            str(key): _with_effect(value)
-            for key, value in config.items()
-            if key not in _WITHOUT_EFFECT
-            and not str(key).endswith(
-                ("initializer", "regularizer", "constraint")
-            )
-        }
-    if isinstance(config, (list, tuple)):
-        return [_with_effect(value) for value in config]
-    return config

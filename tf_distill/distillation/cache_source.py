@@ -5,7 +5,7 @@ Letters: B batch, N rows.
 
 import numpy as np
 
-from tf_distill.distillation.cache_fingerprint import hash_of
+from tf_distill.distillation.plain_values import hash_of
 
 
 class CacheSource:

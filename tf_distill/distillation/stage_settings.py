@@ -1,19 +1,23 @@
 """What a stage is trained with, so that another is not taken for it."""
 
-import dataclasses
 import re
 
-import numpy as np
+from tf_distill.distillation.model_structure import structure_hash
+from tf_distill.distillation.plain_values import config_of, hash_of, plain
 
 
-def settings_of(model, data, **others):
+def settings_of(model, data, *, fit=None, monitor=None, **others):
     """Describes a compiled model and its data in plain values.
 
     Args:
         model: built and compiled `keras.Model`; of a `Distiller`, its matches
             and teachers are described too.
         data: what it is trained on. If it has `settings`, a dict, these count;
-            otherwise its type and number of batches.
+            of arrays their contents, of anything else its type and number of
+            batches.
+        fit: dict of other arguments of `fit`. Callbacks and `verbose` do not
+            count; what is validated on only where it chooses the weights.
+        monitor: str, the metric that chooses them, or None.
         **others: further values; a dict counts by its items.
 
     Returns:
@@ -33,9 +37,12 @@ def settings_of(model, data, **others):
     teachers = getattr(model, "_teachers", None)
     described = {
         **others,
-        "data": _data_settings(data),
+        "monitor": monitor,
+        "data": _contents(data),
+        "fit": _fit_settings(fit or {}, monitor),
         "optimizer": _optimizer_settings(model.optimizer),
         "loss": model.loss,
+        "loss_weights": _loss_weights(model),
         "terms": {
             match.name: {
                 "weight": match.weight,
@@ -46,13 +53,16 @@ def settings_of(model, data, **others):
             for match in getattr(model, "matches", ())
         },
         **(teachers.fingerprint if teachers else {}),
+        "layers": structure_hash(
+            getattr(model, "student", model), in_training=True
+        ),
         "variables": [
             f"{_without_numbers(v.path)} {tuple(v.shape)}"
             + (" trained" if id(v) in trained else "")
             for v in model.variables
         ],
     }
-    return dict(_flat("", _plain(described)))
+    return dict(_flat("", plain(described)))
 
 
 def differences(then, now):
@@ -71,10 +81,25 @@ def differences(then, now):
     ]
 
 
-def _data_settings(data):
+def _loss_weights(model):
+    # Keras keeps what `compile` was given here only.
+    return getattr(model._compile_loss, "_user_loss_weights", None)
+
+
+def _contents(data):
+    """What tells data from other data, as far as it can be told."""
     settings = getattr(data, "settings", None)
     if settings is not None:
         return settings
+    if isinstance(data, dict):
+        return {name: _contents(x) for name, x in data.items()}
+    is_list = isinstance(data, (list, tuple))
+    if is_list and data and not isinstance(data[0], (int, float, str)):
+        return [_contents(x) for x in data]
+    if is_list or hasattr(data, "__array__"):
+        return {"type": type(data).__name__, "contents": hash_of([data])}
+    if data is None or isinstance(data, (int, float, str)):
+        return data
     found = {"type": type(data).__name__}
     try:
         found["batches"] = len(data)
@@ -83,37 +108,27 @@ def _data_settings(data):
     return found
 
 
+def _fit_settings(fit, monitor):
+    """Of `fit`'s arguments, those that a stage's result depends on."""
+    decides_nothing = ("callbacks", "verbose")
+    if not (monitor or "").startswith("val_"):
+        decides_nothing += (
+            "validation_data",
+            "validation_steps",
+            "validation_batch_size",
+            "validation_freq",
+        )
+    return {n: _contents(x) for n, x in fit.items() if n not in decides_nothing}
+
+
 def _optimizer_settings(optimizer):
-    try:
-        config = optimizer.get_config()
-    except Exception:  # one made of functions, which Keras cannot describe
-        config = {}
+    config = config_of(optimizer)
     inner = getattr(optimizer, "optimizers", ())
     return {
         "type": type(optimizer).__name__,
         **{name: x for name, x in config.items() if name != "optimizer_map"},
         "groups": [_optimizer_settings(x) for x in inner],
     }
-
-
-def _plain(value):
-    """A value as JSON has it."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, dict):
-        # Keras numbers the names that it gives: they say nothing.
-        return {str(k): _plain(x) for k, x in value.items() if k != "name"}
-    if isinstance(value, (list, tuple)):
-        return [_plain(x) for x in value]
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
-    if hasattr(value, "get_config"):
-        return {"type": type(value).__name__, **_plain(value.get_config())}
-    if isinstance(value, type) or callable(value):
-        return getattr(value, "__qualname__", type(value).__name__)
-    return str(value)
 
 
 def _flat(name, value):
