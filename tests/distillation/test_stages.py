@@ -268,24 +268,11 @@ def test_keeps_the_newest_and_the_best(tmp_path):
     tiny.assert_same_weights(worse.best, tiny.weights_of(model))
 
 
-def test_the_lowest_loss_and_the_highest_of_all_else():
-    best = td.distillation.stage_recorder.best_epoch
-    nan = float("nan")
-    for values, lowest, highest in (
-        ([2.0, 3.0, 1.0, 1.0], 3, 2),
-        ([nan, 2.0, 3.0], 2, 3),
-    ):
-        logs = [{"val_loss": x, "val_f1": x} for x in values]
-        assert best(logs, "val_loss") == lowest
-        assert best(logs, "val_f1") == highest
-    assert best([], "val_loss") is best(logs, None) is None
-
-
 def test_unknown_monitor(tmp_path):
     with pytest.raises(
         ValueError, match=r"'val_f1', but the logs have \['loss"
     ):
-        run(tmp_path, monitor="val_f1")
+        run(tmp_path, monitor="val_f1", mode="max")
 
 
 def test_history_is_whole_and_on_disk(tmp_path, whole):
@@ -501,6 +488,8 @@ def test_numbers_that_are_none_are_not_kept(tmp_path):
         ({"settings": {"corpus": "b"}}, "settings.corpus was a and is b"),
         ({"data": Plain()}, "data.* was Steps and is not set"),
         ({"monitor": "loss"}, "monitor was None and is loss"),
+        ({"monitor": "mae", "mode": "max"}, "mode was None and is max"),
+        ({"class_weight": {0: 1, 1: 9}}, "fit.class_weight.1 was .* is 9"),
         ({"name": "other"}, r"stages \['01-first'\].*'01-other'"),
     ],
 )

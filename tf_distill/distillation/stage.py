@@ -21,9 +21,10 @@ class Stage:
             run goes on at the very step; any other restarts its epoch.
         epochs: int.
         monitor: name of a metric in the logs, such as `"val_accuracy"`; the
-            weights of the epoch where it was best are then the stage's result:
-            where it was lowest if `loss` or `error` is in its name, else
-            highest. By default the last weights are.
+            weights of the epoch where it was best are then the stage's result.
+            By default the last weights are.
+        mode: `"min"` or `"max"`, where it is best; None for where a loss, an
+            error or Keras' metric of that name is.
         **fit: any other argument of `fit`: `validation_data`, `callbacks`,
             `class_weight`. Callbacks begin anew after an interruption.
 
@@ -33,7 +34,9 @@ class Stage:
     Example: see `run_stages`.
     """
 
-    def __init__(self, name, build, data, epochs, *, monitor=None, **fit):
+    def __init__(
+        self, name, build, data, epochs, *, monitor=None, mode=None, **fit
+    ):
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(
                 f"A stage cannot be named {name!r}, which is to be a folder: "
@@ -44,11 +47,22 @@ class Stage:
                 f"Stage {name!r}: `build` is {build!r}, but must be a function "
                 "without arguments that returns a compiled model."
             )
+        if mode not in (None, "min", "max"):
+            raise ValueError(
+                f"Stage {name!r} got mode={mode!r}, but a metric is best at "
+                "its 'min' or its 'max'."
+            )
         refused = [key for key in _SET_HERE if key in fit]
         if refused:
             raise ValueError(
                 f"Stage {name!r} got {', '.join(refused)}, which are set by "
                 "`run_stages` from `data` and `epochs`: leave them out."
+            )
+        every = fit.get("validation_freq", 1)
+        if monitor and isinstance(every, int) and every > epochs:
+            raise ValueError(
+                f"Stage {name!r} has a `monitor`, but a `validation_freq` of "
+                f"{every} with {epochs} epochs: none of them is validated."
             )
         known = inspect.signature(keras.Model.fit).parameters
         unknown = [key for key in fit if key not in known]
@@ -62,6 +76,7 @@ class Stage:
         self.data = data
         self.epochs = epochs
         self.monitor = monitor
+        self.mode = mode
         self.fit = fit
         if self.resumes_within_epochs:
             if fit.get("shuffle") or "steps_per_epoch" in fit:

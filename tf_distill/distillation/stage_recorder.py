@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tf_distill.distillation.monitor import best_epoch, lowest_is_best
 from tf_distill.distillation.training_state import set_state, state_of
 
 
@@ -16,21 +17,28 @@ class StageRecorder(keras.callbacks.Callback):
     Args:
         place: `StageFolder` to write to.
         stage: `Stage` that is trained.
+        trained: its compiled model.
         every_steps, every_minutes: as for `run_stages`.
 
     Attributes:
         epoch, step: how many epochs, and steps of the next one, are done.
         history: list of the logs of every epoch.
         stopped: bool, whether a callback ended the training early.
+
+    Raises:
+        ValueError: nobody knows when what the stage monitors is best.
     """
 
-    def __init__(self, place, stage, every_steps, every_minutes):
+    def __init__(self, place, stage, trained, every_steps, every_minutes):
         super().__init__()
         self.epoch = self.step = 0
         self.history = []
         self.stopped = False
         self._place = place
         self._stage = stage
+        self._lowest = stage.monitor is not None and lowest_is_best(
+            trained, stage.monitor, stage.mode
+        )
         self._every_steps = every_steps or math.inf
         self._every_seconds = 60 * (every_minutes or math.inf)
         self._metrics = None
@@ -44,6 +52,11 @@ class StageRecorder(keras.callbacks.Callback):
             "history": self.history,
             "stopped": self.stopped,
         }
+
+    @property
+    def best_epoch(self):
+        """At the end of which epoch the weights were best, or None."""
+        return best_epoch(self.history, self._stage.monitor, self._lowest)
 
     def goes_on(self, header, state):
         """Takes over where a checkpoint stands."""
@@ -84,7 +97,7 @@ class StageRecorder(keras.callbacks.Callback):
             self._write(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._stage.monitor not in (None, *logs):
+        if self._stage.monitor not in (None, *logs) and self._validates(logs):
             raise ValueError(
                 f"Stage {self._stage.name!r} has the `monitor` "
                 f"{self._stage.monitor!r}, but the logs have {sorted(logs)}."
@@ -98,10 +111,14 @@ class StageRecorder(keras.callbacks.Callback):
         self._write(logs)
         self._place.write_history(self.history)
 
+    def _validates(self, logs):
+        """Whether this is no epoch that `validation_freq` leaves out."""
+        every = self._stage.fit.get("validation_freq", 1) == 1
+        return every or any(name.startswith("val_") for name in logs)
+
     def _write(self, logs):
         self._check_finite(logs)
-        best = best_epoch(self.history, self._stage.monitor)
-        self._place.write(state_of(self.model), self.header, best)
+        self._place.write(state_of(self.model), self.header, self.best_epoch)
         self._written = self.step, time.monotonic()
 
     def _check_finite(self, logs):
@@ -122,25 +139,3 @@ class StageRecorder(keras.callbacks.Callback):
                 "Nothing was written of it. Lower the learning rate, and begin "
                 "the stage anew."
             )
-
-
-def best_epoch(history, monitor):
-    """How many epochs were done when a metric was best, or None.
-
-    Args:
-        history: list of the logs of every epoch.
-        monitor: name of a metric: lowest is best if `loss` or `error` is in
-            it, else highest; or None.
-
-    Example:
-        >>> from tf_distill.distillation.stage_recorder import best_epoch
-        >>> logs = [{"val_loss": 3.0}, {"val_loss": 1.0}, {"val_loss": 2.0}]
-        >>> best_epoch(logs, "val_loss")
-        2
-    """
-    if monitor is None or not history:
-        return None
-    sign = 1 if "loss" in monitor or "error" in monitor else -1
-    values = [sign * logs[monitor] for logs in history]
-    values = [math.inf if math.isnan(value) else value for value in values]
-    return values.index(min(values)) + 1

@@ -14,7 +14,7 @@ import keras
 from tf_distill.distillation.distribution import build_optimizer
 from tf_distill.distillation.progress import Progress
 from tf_distill.distillation.stage_folder import StageFolder
-from tf_distill.distillation.stage_recorder import StageRecorder, best_epoch
+from tf_distill.distillation.stage_recorder import StageRecorder
 from tf_distill.distillation.stage_settings import settings_of
 from tf_distill.distillation.training_state import set_state, state_of
 
@@ -92,7 +92,9 @@ def run_stages(
                 seed=seed,
                 settings=settings or {},
                 epochs=stage.epochs,
+                fit=stage.fit,
                 monitor=stage.monitor,
+                mode=stage.mode,
                 weights_of_the_stage_before=before,
             )
             if place.is_finished:
@@ -101,7 +103,7 @@ def run_stages(
                 set_state(model, state, ["model"])
             else:
                 recorder = StageRecorder(
-                    place, stage, every_steps, every_minutes
+                    place, stage, model, every_steps, every_minutes
                 )
                 header = _train(stage, model, place, recorder)
             before = header["checksum"]
@@ -141,8 +143,8 @@ def _train(stage, model, place, recorder):
     # What `fit` does at its end, if the run was killed just before it.
     model.optimizer.finalize_variable_values(model.trainable_variables)
     history = recorder.history
-    if stage.monitor is not None:
-        best = place.read_epoch(best_epoch(history, stage.monitor))
+    if recorder.best_epoch is not None:
+        best = place.read_epoch(recorder.best_epoch)
         if best is not None:
             set_state(model, best[0], ["model"])
     return place.finish(state_of(model, ["model"]), history)
