@@ -130,7 +130,7 @@ class _MeanOfClasses(_OnLogits):
 
     def check(self, teacher, student):
         super().check(teacher, student)
-        if student.shape[-1] is None:
+        if None in student.shape[1:][-1:]:
             raise ValueError(
                 f"{type(self).__name__} takes the mean over classes, but the "
                 f"last axis of {tuple(student.shape)} is as long as rows are "
