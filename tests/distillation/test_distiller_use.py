@@ -79,6 +79,23 @@ def test_nothing_to_evaluate(metrics):
 
 
 @pytest.mark.parametrize(
+    "validation", [{"validation_data": X}, {"validation_split": 0.5}]
+)
+def test_nothing_to_evaluate_is_said_before_training(validation):
+    made = distiller(validate_teacher=False)
+    made.compile(jit_compile=False)
+    steps = []
+    counted = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        made.fit(X, callbacks=[counted], verbose=0, **validation)
+    assert not steps
+    made.fit(X, callbacks=[counted], verbose=0)
+    assert steps
+
+
+@pytest.mark.parametrize(
     ("loss", "units", "expected"),
     [
         (td.losses.SoftCrossEntropy(), 3, STATISTICS),
@@ -137,6 +154,24 @@ def test_a_weight_may_be_annealed(tmp_path):
     made.load_weights(file)
     logs = made.test_on_batch(X, return_dict=True)
     np.testing.assert_allclose(logs["loss"], 0.125 * logs["logits_loss"])
+
+
+# A summary
+
+
+def test_a_summary_takes_keras_own_arguments(capsys):
+    made, plain, detailed = distiller(), [], []
+    made.summary(print_fn=plain.append)
+    made.summary(print_fn=detailed.append, show_trainable=True)
+    (table,) = plain
+    assert detailed[0] == table
+    rest = "\n".join(detailed[1:])
+    assert made.student.layers[-1].name in rest
+    assert "Trainable" in rest
+    made.summary(60)
+    printed = capsys.readouterr().out
+    assert printed.startswith(table)
+    assert made.student.layers[-1].name in printed
 
 
 # Names of classes

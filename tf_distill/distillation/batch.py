@@ -86,6 +86,23 @@ def one_an_example(sample_weight):
     return ops.cast(ops.reshape(weights[0], (-1,)), "float32")
 
 
+def check_labels(labels):
+    """Raises where a compiled loss has no labels to compare with.
+
+    Args:
+        labels: of a batch, a tensor, a structure of such, or None.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if labels is None:
+        raise ValueError(
+            "The Distiller was compiled with a `loss` on labels, but the data "
+            "has no labels. Compile without `loss`, or pass batches of "
+            "(inputs, labels)."
+        )
+
+
 def check_label_weights(loss, outputs, sample_weight, names):
     """Raises where Keras would lay one weight a row along the tokens.
 

@@ -1,4 +1,4 @@
-"""Metrics by name, made before the first step.
+"""Compiled metrics: made before the first step, and what they have found.
 
 Letters: B batch, C classes.
 """
@@ -26,6 +26,43 @@ def metrics_of(names):
         ['accuracy', 'mse']
     """
     return tree.map_structure(_metric_of, names)
+
+
+def results(metrics, but):
+    """What all metrics but one have found.
+
+    Args:
+        metrics: list of `keras.metrics.Metric`.
+        but: one of them, or None.
+
+    Returns:
+        dict of scalars by name.
+    """
+    return {m.name: m.result() for m in metrics if m is not but}
+
+
+def without_teacher(logs, loss, terms):
+    """What is left of an evaluation's logs where the teacher does not run.
+
+    Args:
+        logs: dict by name.
+        loss: what was compiled, or None.
+        terms: list of the metrics that only a teacher gives values to.
+
+    Raises:
+        ValueError: nothing is.
+    """
+    unknown = {metric.name for metric in terms}
+    if loss is None:
+        unknown.add("loss")  # a constant: nothing has been compared
+    logs = {name: x for name, x in logs.items() if name not in unknown}
+    if not logs:
+        raise ValueError(
+            "There is nothing to evaluate: `validate_teacher=False` leaves the "
+            "compiled loss and metrics, and there is none, or no label for it. "
+            "Compile with `metrics`, pass labels, or leave True."
+        )
+    return logs
 
 
 def _metric_of(name):

@@ -3,23 +3,24 @@
 Letters: B batch.
 """
 
-import contextlib
-
 import keras
 from keras import ops
 
 from tf_distill.distillation.batch import (
     Batch,
     check_label_weights,
+    check_labels,
     needed,
     split_signals,
 )
 from tf_distill.distillation.cached_batches import check_same_teacher
 from tf_distill.distillation.compatibility import check_no_tokens
+from tf_distill.distillation.compiled_metrics import results, without_teacher
 from tf_distill.distillation.distribution import check_scope
 from tf_distill.distillation.match import check_matches
 from tf_distill.distillation.not_a_number import check_signals
 from tf_distill.distillation.side_by_side import side_by_side
+from tf_distill.distillation.state_scope import state_scope
 from tf_distill.distillation.student_model import Hidden, StudentModel
 from tf_distill.distillation.tapped import OUTPUT, tapped
 from tf_distill.distillation.teachers import Teachers
@@ -36,8 +37,7 @@ class Distiller(StudentModel):
     of each a step, however many terms. Everything else is plain Keras:
     `compile`, `fit`, `evaluate`, callbacks, `sample_weight`, `class_weight`.
 
-    The teacher belongs to nobody: it is not written into checkpoints. Save
-    `distiller.student`.
+    The teacher is written into no checkpoint. Save `distiller.student`.
 
     Args:
         student: functional `keras.Model` with the weights to train.
@@ -51,9 +51,8 @@ class Distiller(StudentModel):
             `token_ids`, and so all its inputs. Only what an example has one of
             is compared then: logits, [CLS]. A dict by name, or one for all.
         validate_teacher: bool, whether `evaluate` runs the teacher, so that
-            `val_loss` means what `loss` means. False gives the compiled loss
-            and metrics only (no `val_loss` where none is compiled), and is
-            faster.
+            `val_loss` means what `loss` means. False, which is faster, gives
+            the compiled loss, if there is one, and metrics only.
         name: of the model.
 
     Inputs and outputs: the student's. A `padding_mask`, `(B, T)`, or else the
@@ -64,10 +63,10 @@ class Distiller(StudentModel):
     Raises:
         ValueError: no losses, two of one name, a match that does not fit the
             two models (layers, widths, heads, classes, vocabularies), a
-            teacher that no match names, a model built outside the
-            strategy's scope, or NaN in a weight of the teacher. In eager steps
-            (`run_eagerly=True`) also NaN in its signals; in compiled ones the
-            loss is NaN then: use `keras.callbacks.TerminateOnNaN`.
+            teacher that no match names, a model built outside the strategy's
+            scope, or NaN in a weight of the teacher. In eager steps also NaN
+            in its signals; in compiled ones the loss is NaN then: use
+            `keras.callbacks.TerminateOnNaN`.
 
     Example:
         >>> import keras, numpy as np, tf_distill as td
@@ -188,13 +187,7 @@ class Distiller(StudentModel):
             self._teachers.check_cached()
             return x, Batch(y, signals), sample_weight
         model = self._teacher_taps.value
-        with contextlib.ExitStack() as stack:
-            if state is not None:
-                ours = self.trainable_variables + self.non_trainable_variables
-                values = zip(ours, [*state[0], *state[1]], strict=True)
-                stack.enter_context(
-                    keras.StatelessScope(state_mapping=list(values))
-                )
+        with state_scope(self, state):
             signals = model(needed(model, x), training=False)
         if self.run_eagerly:
             check_signals(signals, self._teachers.models.values())
@@ -207,17 +200,14 @@ class Distiller(StudentModel):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         total = 0.0
         if self.loss is not None or self.losses:
-            if self.loss is not None and y.labels is None:
-                raise ValueError(
-                    "The Distiller was compiled with a `loss` on labels, but "
-                    "the data has no labels. Compile without `loss`, or pass "
-                    "batches of (inputs, labels)."
-                )
+            outputs = y_pred[OUTPUT]
+            if self.loss is not None:
+                check_labels(y.labels)
             check_label_weights(
-                self.loss, y_pred[OUTPUT], sample_weight, self.output_names
+                self.loss, outputs, sample_weight, self.output_names
             )
             total = super().compute_loss(
-                x, y.labels, y_pred[OUTPUT], sample_weight, training
+                x, y.labels, outputs, sample_weight, training
             )
         if y.signals is None:
             return ops.convert_to_tensor(total, dtype="float32")
@@ -229,38 +219,33 @@ class Distiller(StudentModel):
                 return {}
             return super().compute_metrics(x, y, y_pred, sample_weight)
         if y.labels is None:
-            logs = _results(self.metrics, but=self._compile_metrics)
+            logs = results(self.metrics, but=self._compile_metrics)
         else:
             logs = super().compute_metrics(
                 x, y.labels, y_pred[OUTPUT], sample_weight
             )
         if y.signals is not None:
             return logs
-        for tracker in self._terms.trackers:
-            del logs[tracker.name]
-        if self.loss is None:
-            del logs["loss"]  # a constant: nothing has been compared
-        if not logs:
-            raise ValueError(
-                "There is nothing to evaluate: `validate_teacher=False` leaves "
-                "the compiled loss and metrics, and there is none, or no label "
-                "for it. Compile with `metrics`, pass labels, or leave True."
-            )
-        return logs
+        return without_teacher(logs, self.loss, self._terms.trackers)
 
-    def get_metrics_result(self):
-        compiled = self._compile_metrics
-        if compiled is not None and not compiled.built:  # no labels yet
-            return _results(self.metrics, but=compiled)
-        return super().get_metrics_result()
+    def check_evaluation(self):
+        """Raises where `evaluate` would have nothing to tell."""
+        if self.compiled and not self.validate_teacher:
+            logs = {metric.name: metric for metric in self.metrics}
+            without_teacher(logs, self.loss, self._terms.trackers)
 
-    def summary(self, print_fn=print):
-        """Prints a table of the student and the teachers, side by side."""
+    def summary(
+        self, line_length=None, positions=None, print_fn=None, **kwargs
+    ):
+        """Prints a table of the student and the teachers, side by side.
+
+        Args:
+            print_fn: function that is given the text, `print` by default.
+            line_length, positions, **kwargs: as for `keras.Model.summary`.
+                With any of them Keras' own table of the student follows.
+        """
         models = self._teachers.models.items()
         teachers = {name or "teacher": model for name, model in models}
-        print_fn(side_by_side({"student": self.student, **teachers}))
-
-
-def _results(metrics, but):
-    """What all metrics but one have found, by name."""
-    return {m.name: m.result() for m in metrics if m is not but}
+        (print_fn or print)(side_by_side({"student": self.student, **teachers}))
+        if line_length or positions or kwargs:
+            self.student.summary(line_length, positions, print_fn, **kwargs)

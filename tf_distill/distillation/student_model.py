@@ -7,7 +7,7 @@ import keras
 from keras import tree
 
 from tf_distill.distillation.batch import needed
-from tf_distill.distillation.compiled_metrics import metrics_of
+from tf_distill.distillation.compiled_metrics import metrics_of, results
 from tf_distill.distillation.distribution import (
     build_optimizer,
     check_accumulation,
@@ -91,15 +91,26 @@ class StudentModel(keras.Model):
         build_optimizer(self)
         return super().make_train_function(force)
 
+    def get_metrics_result(self):
+        compiled = self._compile_metrics
+        if compiled is not None and not compiled.built:  # no labels yet
+            return results(self.metrics, but=compiled)
+        return super().get_metrics_result()
+
     def check_tokens(self, inputs):
         """Raises where data holds ids that the student cannot read."""
         check_tokens(self.student, inputs)
+
+    def check_evaluation(self):
+        """Raises where `evaluate` would have nothing to tell."""
 
     def fit(self, x=None, *args, **kwargs):
         self.check_tokens(x)
         validation = kwargs.get("validation_data")
         pair = isinstance(validation, (tuple, list))
         self.check_tokens(validation[0] if pair else validation)
+        if validation is not None or kwargs.get("validation_split"):
+            self.check_evaluation()
         for callback in tree.flatten(kwargs.get("callbacks")):
             if isinstance(callback, keras.callbacks.ModelCheckpoint):
                 # Else it would fail after the first epoch only.
@@ -108,6 +119,7 @@ class StudentModel(keras.Model):
         return super().fit(x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
+        self.check_evaluation()
         self.check_tokens(x)
         return super().evaluate(x, *args, **kwargs)
 
