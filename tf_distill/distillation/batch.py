@@ -86,39 +86,29 @@ def one_an_example(sample_weight):
     return ops.cast(ops.reshape(weights[0], (-1,)), "float32")
 
 
-def check_labels(labels):
-    """Raises where a compiled loss has no labels to compare with.
-
-    Args:
-        labels: of a batch, a tensor, a structure of such, or None.
-
-    Raises:
-        ValueError: there are none.
-    """
-    if labels is None:
-        raise ValueError(
-            "The Distiller was compiled with a `loss` on labels, but the data "
-            "has no labels. Compile without `loss`, or pass batches of "
-            "(inputs, labels)."
-        )
-
-
-def check_label_weights(loss, outputs, sample_weight, names):
-    """Raises where Keras would lay one weight a row along the tokens.
+def check_labels(loss, labels, outputs, sample_weight, names):
+    """Raises where a compiled loss has no labels, or weights of other rows.
 
     Keras multiplies a loss' values, `(B, T)`, by a weight, `(B,)`, as NumPy
     would: an error, or where B is T the weights of other rows.
 
     Args:
-        loss: what was compiled: a loss, a name, or a structure of such.
+        loss: what was compiled: a loss, a name, a structure of such, or None.
+        labels: of the batch, None where there are none.
         outputs: the student's, a tensor or a structure.
         sample_weight: `(B,)` or of more axes, a structure of such, or None.
         names: list of str, the outputs', by which a dict of losses goes.
 
     Raises:
-        ValueError: a loss on labels of tokens is Keras' own, and a weight
-            `(B,)`.
+        ValueError: there are none for a loss; or a loss on labels of tokens
+            is Keras' own, and a weight `(B,)`.
     """
+    if loss is not None and labels is None:
+        raise ValueError(
+            "The Distiller was compiled with a `loss` on labels, but the data "
+            "has no labels. Compile without `loss`, or pass batches of "
+            "(inputs, labels)."
+        )
     for one, output, weight in _compared(loss, outputs, sample_weight, names):
         if (
             not isinstance(one, (ExampleLoss, types.NoneType))

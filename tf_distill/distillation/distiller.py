@@ -8,7 +8,6 @@ from keras import ops
 
 from tf_distill.distillation.batch import (
     Batch,
-    check_label_weights,
     check_labels,
     needed,
     split_signals,
@@ -196,20 +195,18 @@ class Distiller(StudentModel):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if not isinstance(y, Batch):  # Keras building the compiled loss
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        building = not isinstance(y, Batch)  # by Keras, of the compiled loss
+        labels = y if building else y.labels
+        outputs = y_pred if building else y_pred[OUTPUT]
         total = 0.0
         if self.loss is not None or self.losses:
-            outputs = y_pred[OUTPUT]
-            if self.loss is not None:
-                check_labels(y.labels)
-            check_label_weights(
-                self.loss, outputs, sample_weight, self.output_names
+            check_labels(
+                self.loss, labels, outputs, sample_weight, self.output_names
             )
             total = super().compute_loss(
-                x, y.labels, outputs, sample_weight, training
+                x, labels, outputs, sample_weight, training
             )
-        if y.signals is None:
+        if building or y.signals is None:
             return ops.convert_to_tensor(total, dtype="float32")
         return total + self._terms.total(y_pred, y.signals, x, sample_weight)
 
