@@ -290,6 +290,26 @@ def test_other_settings_are_refused(sequences, tokenizer, change):
         prepare_corpus(documents(), sequences.folder, **{**arguments, **change})
 
 
+@pytest.mark.parametrize(
+    ("words", "options", "different"),
+    [
+        (WORDS[:-1], {}, "vocabulary_size is 23 here and 22 there"),
+        (WORDS[:5] + WORDS[6:] + WORDS[5:6], {}, "vocabulary is"),
+        (WORDS, {"lowercase": False}, "lowercase is True here and False"),
+        (WORDS, {"strip_accents": True}, "strip_accents is False here"),
+    ],
+)
+def test_the_tokenizer_of_another_model_is_refused(
+    sequences, tokenizer, words, options, different
+):
+    sequences.check_tokenizer(tokenizer)
+    other = keras_hub.models.BertTokenizer(
+        words, **{"lowercase": True, **options}
+    )
+    with pytest.raises(ValueError, match=rf"{different}.*prepare it anew"):
+        sequences.check_tokenizer(other)
+
+
 def test_what_is_not_complete_or_damaged_is_refused(tokenizer, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"corpus\.json is missing"):
         PreparedCorpus(tmp_path)

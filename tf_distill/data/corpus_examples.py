@@ -77,8 +77,6 @@ class CorpusExamples:
     @functools.cached_property
     def settings(self):
         """All that the examples depend on but the documents, as a dict."""
-        tokenizer = self.tokenizer
-        words = tokenizer.get_vocabulary()
         return {
             # To be raised when the same text comes to give other examples.
             "version": 1,
@@ -89,16 +87,7 @@ class CorpusExamples:
                 if self.pairs
                 else {"min_length": self.min_length}
             ),
-            "vocabulary_size": len(words),
-            "vocabulary": hashlib.sha256("\n".join(words).encode()).hexdigest()[
-                :16
-            ],
-            "lowercase": bool(tokenizer.lowercase),
-            "strip_accents": bool(tokenizer.strip_accents),
-            **{
-                f"{name}_token_id": int(getattr(tokenizer, f"{name}_token_id"))
-                for name in _SPECIAL
-            },
+            **tokenizer_settings(self.tokenizer),
         }
 
     def __call__(self, documents):
@@ -202,3 +191,19 @@ class CorpusExamples:
             token_ids[positions_of(place, size)] = ids[source]
             place = place + size + 1
         return token_ids, lengths.astype("int32")
+
+
+def tokenizer_settings(tokenizer):
+    """All that token ids depend on but the text, as a dict of JSON values."""
+    words = tokenizer.get_vocabulary()
+    text = "\n".join(words)
+    return {
+        "vocabulary_size": len(words),
+        "vocabulary": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "lowercase": bool(tokenizer.lowercase),
+        "strip_accents": bool(tokenizer.strip_accents),
+        **{
+            f"{name}_token_id": int(getattr(tokenizer, f"{name}_token_id"))
+            for name in _SPECIAL
+        },
+    }

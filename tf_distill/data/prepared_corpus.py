@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 
+from tf_distill.data.corpus_examples import tokenizer_settings
 from tf_distill.data.encode import offsets_of
 from tf_distill.data.shard_file import DamagedShardError, read_shard
 from tf_distill.data.shard_writer import INDEX, SETTINGS, read_json
@@ -91,6 +92,30 @@ class PreparedCorpus:
     def fingerprint(self):
         """A string that other contents would not have."""
         return self._contents.hexdigest()[:16]
+
+    def check_tokenizer(self, tokenizer):
+        """Raises if the token ids are not those that a tokenizer gives.
+
+        Args:
+            tokenizer: `keras_hub.models.BertTokenizer`, such as the model's
+                that is to be trained.
+
+        Raises:
+            ValueError: it has other words, another order of them, or treats
+                case or accents otherwise; says which.
+        """
+        different = [
+            f"{name} is {self.settings.get(name)!r} here and {now!r} there"
+            for name, now in tokenizer_settings(tokenizer).items()
+            if self.settings.get(name) != now
+        ]
+        if different:
+            raise ValueError(
+                f"{self.folder} was prepared with another tokenizer than the "
+                f"one given: {'; '.join(different)}. Give the model's "
+                "vocabulary, lowercase and strip_accents that it was prepared "
+                "with, or prepare it anew."
+            )
 
     def pad(self, indices, length):
         """Returns the inputs of a model for some examples.
