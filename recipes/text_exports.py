@@ -4,15 +4,17 @@ Copy this file and what it imports along with the recipe that you copy.
 """
 
 import contextlib
-import functools
+import json
 import os
 import pathlib
 import re
+import uuid
 
 from progress_line import ProgressLine, say
 from run_folder import model_row
 
-VERSION = "exported_version.txt"  # the SavedModel's, in the run folder
+RECORD = "export.json"  # in the run folder: where the SavedModel goes
+MARK = "assets.extra/run.txt"  # in a version: whose it is
 
 
 def check_place(saved_models, name):
@@ -40,29 +42,42 @@ def check_place(saved_models, name):
 
 
 def published(run):
-    """The SavedModel's version folder, None if there is none (any more)."""
-    record = pathlib.Path(run, VERSION)
-    if record.exists() and pathlib.Path(record.read_text()).is_dir():
-        return pathlib.Path(record.read_text())
+    """The run's own SavedModel's version folder, None if there is none."""
+    record = pathlib.Path(run, RECORD)
+    if not record.exists():
+        return None
+    record = json.loads(record.read_text())
+    for version in pathlib.Path(record["folder"]).glob("[1-9]*"):
+        mark = version / MARK
+        if mark.exists() and mark.read_text() == record["id"]:
+            return version
     return None
 
 
-def publish(run, place, export):
-    """Exports the next version of a model, noted before it is there.
+def marker(run, folder):
+    """Notes where a run will export to; returns what marks a version as its.
 
-    So that a run which is killed as soon as it is there finds it again.
+    Beforehand, so that a run which is killed as soon as the version is there
+    finds it again, and takes no other run's for its own.
 
     Args:
         run: the run folder.
-        place: the model's folder.
-        export: function of a `version`, a number, that returns its folder.
+        folder: the model's folder.
+
+    Returns:
+        Function of an unfinished version's path.
     """
-    numbers = [int(p.name) for p in place.glob("*") if p.name.isdecimal()]
-    version = max(numbers, default=0) + 1
-    partial = pathlib.Path(run, f".{VERSION}.partial")
-    partial.write_text(str(place / str(version)))
-    partial.replace(pathlib.Path(run, VERSION))
-    return export(version=version)
+    record = {"id": uuid.uuid4().hex, "folder": str(folder.absolute())}
+    partial = pathlib.Path(run, f".{RECORD}.partial")
+    partial.write_text(json.dumps(record))
+    partial.replace(pathlib.Path(run, RECORD))
+
+    def mark(version):
+        path = version / MARK
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(record["id"])
+
+    return mark
 
 
 class Exporter:
@@ -111,20 +126,17 @@ class Exporter:
 
         say("Exporting the student; each export is scored in a new process.")
         version = published(self.run)  # by an earlier attempt
-        check = functools.partial(self.check, "SavedModel")
         if version is not None:
-            check(version)
+            self.check("SavedModel", version)
         else:
-            version = publish(
-                self.run,
-                self.saved_models,
-                functools.partial(
-                    td.export.saved_model,
-                    self.student,
-                    self.saved_models,
-                    pairs=self.pairs,
-                    check=check,
-                ),
+            mark = marker(self.run, self.saved_models)
+
+            def check(unfinished):
+                self.check("SavedModel", unfinished)
+                mark(unfinished)
+
+            version = td.export.saved_model(
+                self.student, self.saved_models, pairs=self.pairs, check=check
             )
         paths = {"SavedModel": version}
         for name, suffix, quantization in (

@@ -46,6 +46,20 @@ def test_progress_comes_from_the_new_process(exported):
     assert exported.progress[-1] == (2 * len(TEXTS), 2 * len(TEXTS))
 
 
+def test_what_else_a_process_prints_is_no_progress():
+    program = (
+        "import sys; print('INFO: loaded 1/2'); print('3/7 rows'); "
+        "sys.stderr.buffer.write(b'caf\\xe9'); sys.exit(4)"
+    )
+    told = []
+    status, errors = score_file._run(
+        [sys.executable, "-c", program],
+        lambda *numbers: told.append(numbers),
+    )
+    assert (status, told) == (4, [(3, 7)])
+    assert errors.startswith("caf")
+
+
 def test_pairs_and_str(tmp_path):
     version = export.saved_model(make_task(), tmp_path, pairs=True)
     pairs = [("so good", "bad"), ("", "déjà"), ("day", "")]

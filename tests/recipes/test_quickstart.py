@@ -339,7 +339,7 @@ def test_a_run_that_is_killed_after_its_export_goes_on(found, tmp_path):
     before, _, first = found
     run_folder = tmp_path / "run"
     shutil.copytree(before, run_folder)
-    for name in ("results.json", "exported_version.txt"):
+    for name in ("results.json", "export.json"):
         (run_folder / name).unlink()
     (run_folder / "thin-control.weights.h5").unlink()
     arguments = ("--smoke", "--run", "run")

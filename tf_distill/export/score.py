@@ -11,6 +11,7 @@ Letters: N examples, B batch, T tokens, C classes.
 import argparse
 import io
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -78,17 +79,19 @@ def score_in_new_process(path, texts=None, encoded=None, *, on_progress=None):
 
 def _run(command, on_progress):
     """Runs this file, tells what it prints; its status and its errors."""
-    with tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
         process = subprocess.Popen(
             [*command, "--progress"],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            errors="replace",
         )
         try:
             for line in process.stdout:
-                if on_progress is not None:
-                    on_progress(*map(int, line.split("/")))
+                found = re.fullmatch(r"(\d+)/(\d+) rows\n", line)
+                if found and on_progress is not None:
+                    on_progress(*map(int, found.groups()))
         except BaseException:  # nobody waits for it any more
             process.kill()
             raise
@@ -210,7 +213,7 @@ def main(arguments=None):
 
     def tell(done, total):
         if arguments.progress:
-            print(f"{done}/{total}", flush=True)
+            print(f"{done}/{total} rows", flush=True)
 
     with np.load(arguments.data) as data:
         try:
