@@ -249,6 +249,9 @@ def test_the_pictures_are_of_the_logs_and_the_results(
     assert drawn.points(axis) == [
         (row["latency_ms"], row["macro_f1"]) for row in rows.values()
     ]
+    (legend,) = figures[1].legends
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["teacher", "student", "control", "export"]
     # They are what the recipe drew, too.
     assert curves.read_bytes() == (folder / "curves.png").read_bytes()
     there = (folder / "quality_latency.png").read_bytes()

@@ -96,12 +96,20 @@ def plot_quality_against_latency(path, rows, quality="macro_f1"):
     """
     figure, (axis,) = _figure(1)
     colours = {"teacher": "C3", "student": "C0", "control": "C7"}
-    points = []
+    points, roles = [], set()
     for row in rows:
         if row.get("latency_ms") is None or row.get(quality) is None:
             continue
-        colour = colours.get(row["role"], "C2")
-        axis.scatter(row["latency_ms"], row[quality], color=colour)
+        role = row["role"]
+        # A legend names a role once: it leaves out what begins with "_".
+        label = f"_{role}" if role in roles else role
+        roles.add(role)
+        axis.scatter(
+            row["latency_ms"],
+            row[quality],
+            color=colours.get(role, "C2"),
+            label=label,
+        )
         points.append((row["name"], row["latency_ms"], row[quality]))
     axis.set(xlabel="latency at batch 1, ms", ylabel=_title(quality))
     axis.margins(x=0.25, y=0.15)
@@ -109,6 +117,8 @@ def plot_quality_against_latency(path, rows, quality="macro_f1"):
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_xticks(_ticks(*axis.get_xlim()))
     axis.set_xticks([], minor=True)
+    if roles:
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
     name_points(axis, points)
     _save(figure, path)
 
