@@ -2,6 +2,8 @@
 
 import gzip
 import itertools
+import os
+import pathlib
 
 import keras_hub
 import numpy as np
@@ -10,6 +12,7 @@ import tiny
 from real import folder, needs_data
 
 import tf_distill as td
+from tf_distill import mapped_files
 from tf_distill.data import (
     BucketedBatches,
     Document,
@@ -102,6 +105,52 @@ def test_sequences_are_the_encoded_documents_cut(sequences, tokenizer):
     counts = np.bincount(sum([ids for ids, _ in expected], []), minlength=23)
     np.testing.assert_array_equal(sequences.token_counts(), counts)
     assert sequences.next_sentence_labels is None
+
+
+def test_more_shards_than_a_process_may_have_files(
+    pairs, tokenizer, tmp_path, monkeypatch
+):
+    """The limit is of many systems 1024; a corpus of 8 GB has as many files."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(mapped_files, "MOST_OPEN", 2)
+    number = len(list(pathlib.Path("/dev/fd").iterdir()))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number + 8, limits[1]))
+    try:
+        corpus = prepare_corpus(
+            documents(),
+            tmp_path,
+            tokenizer,
+            max_length=24,
+            pairs=True,
+            block_characters=200,
+        )
+        found, counts = rows(corpus), corpus.token_counts()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(list(tmp_path.glob("shard*"))) > 12
+    assert rows(PreparedCorpus(tmp_path)) == found
+    flat = sum([ids for ids, _ in found], [])
+    np.testing.assert_array_equal(counts, np.bincount(flat, minlength=23))
+
+
+def test_a_shard_that_becomes_another_is_refused(
+    tokenizer, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(mapped_files, "MOST_OPEN", 1)
+    corpus = prepare_corpus(
+        documents(), tmp_path, tokenizer, block_characters=600
+    )
+    found = rows(corpus)
+    path = tmp_path / "shard-00001.safetensors"
+    whole = path.read_bytes()
+    path.unlink()
+    path.write_bytes(whole[:-2] + b"no")
+    os.utime(path, (1, 1))  # whatever the clock's steps
+    with pytest.raises(ValueError, match="00001.*another file than when"):
+        rows(corpus)
+    path.write_bytes(whole)
+    assert rows(PreparedCorpus(tmp_path)) == found
 
 
 def test_pad_takes_any_rows(sequences):

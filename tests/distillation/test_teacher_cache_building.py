@@ -14,6 +14,7 @@ import test_teacher_cache
 import tiny
 
 import tf_distill as td
+from tf_distill import mapped_files
 from tf_distill.distillation import cache_shards, cache_signals
 
 HERE = pathlib.Path(__file__).parent
@@ -118,6 +119,37 @@ def test_a_full_disk_leaves_whole_shards(built, tmp_path, monkeypatch):
     monkeypatch.undo()
     cache.build(cache_run.batches())
     assert cache_run.shards(tmp_path) == expected
+
+
+def test_more_shards_than_are_open_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped_files, "MOST_OPEN", 2)
+    sizes = np.arange(1, 41)
+    shards = cache_shards.Shards(tmp_path, "key", sizes, 1)
+    contents = [bytes([n]) * n for n in sizes]
+    descriptors = pathlib.Path("/dev/fd")
+    if not descriptors.exists():
+        pytest.skip("this system does not list a process's files")
+    before = len(list(descriptors.iterdir()))
+    for shard in range(len(shards)):
+        shards.write(shard, [contents[row] for row in shards.rows(shard)])
+    assert len(shards) == 40 and shards.damaged() == []
+    assert [shards.read(row).tobytes() for row in range(40)] == contents
+    assert len(list(descriptors.iterdir())) <= before + 2
+    # Whole, from another process: taken. Other bytes: not.
+    path = shards.path(3)
+    whole = path.read_bytes()
+    for data in (whole, whole[:-1] + b"?"):
+        path.unlink()
+        path.write_bytes(data)
+        os.utime(path, (len(data), data[-1]))  # whatever the clock's steps
+        shards.read(9), shards.read(10)  # so that the other is closed
+        if data == whole:
+            assert shards.read(3).tobytes() == contents[3]
+        else:
+            with pytest.raises(ValueError, match="00003.bin is missing or"):
+                shards.read(3)
+    shards.write(3, [contents[3]])
+    assert shards.read(3).tobytes() == contents[3]
 
 
 def masked(seed=0, **kwargs):

@@ -10,8 +10,9 @@ import numpy as np
 
 from tf_distill.data.corpus_examples import tokenizer_settings
 from tf_distill.data.encode import offsets_of
-from tf_distill.data.shard_file import DamagedShardError, read_shard
+from tf_distill.data.shard_file import DamagedShardError, parse_shard
 from tf_distill.data.shard_writer import INDEX, SETTINGS, read_json
+from tf_distill.mapped_files import MappedFiles
 
 
 class PreparedCorpus:
@@ -19,8 +20,9 @@ class PreparedCorpus:
 
     Takes the place of an `Encoded` in `BucketedBatches`, and so in all that
     takes these: `MaskedBatches`, `TeacherCache`, `run_stages`. Files are
-    checked when it is made. Token ids stay on the disk; some 50 bytes an
-    example are in memory while `BucketedBatches` orders them.
+    checked when it is made, and are to stay while it is used. Token ids stay
+    on the disk; some 60 bytes an example are in memory while `BucketedBatches`
+    orders them. Of any number of files few are open at a time.
 
     Args:
         folder: what `prepare_corpus` wrote.
@@ -62,18 +64,21 @@ class PreparedCorpus:
         index = read_json(self.folder / INDEX)
         self.max_length = self.settings["max_length"]
         self.pad_token_id = self.settings["pad_token_id"]
-        self._shards = [
+        self._files = MappedFiles()
+        self._token_ids = []  # of each shard: path, place in it, dtype
+        small = [
             self._opened(number, entry)
             for number, entry in enumerate(index["shards"])
         ]
         contents = "".join(entry["contents"] for entry in index["shards"])
         self._contents = hashlib.sha256(contents.encode())
-        self.offsets = offsets_of(self._joined("lengths"))
-        numbers = [len(shard["lengths"]) for shard in self._shards]
+        self.offsets = offsets_of(_joined(small, "lengths"))
+        numbers = [len(arrays["lengths"]) for arrays in small]
         self._first_examples = offsets_of(numbers)
-        self.next_sentence_labels = None
+        self._first_lengths = self.next_sentence_labels = None
         if self.settings["examples"] == "pairs":
-            self.next_sentence_labels = self._joined("is_random")
+            self._first_lengths = _joined(small, "first_lengths")
+            self.next_sentence_labels = _joined(small, "is_random")
 
     def __len__(self):
         return len(self.offsets) - 1
@@ -141,17 +146,17 @@ class PreparedCorpus:
             )
         places = np.arange(length)
         padding_mask = places < lengths[:, None]
-        segment_ids = np.zeros((len(indices), length), "int32")
-        token_ids = np.full_like(segment_ids, self.pad_token_id)
+        token_ids = np.full(padding_mask.shape, self.pad_token_id, "int32")
         numbers = np.searchsorted(self._first_examples, indices, "right") - 1
         for row, number in enumerate(numbers):
-            shard, first = self._shards[number], self._first_examples[number]
-            start = starts[row] - self.offsets[first]
+            start = starts[row] - self.offsets[self._first_examples[number]]
             size = lengths[row]
-            token_ids[row, :size] = shard["token_ids"][start : start + size]
-            if "first_lengths" in shard:
-                second = shard["first_lengths"][indices[row] - first]
-                segment_ids[row, second:size] = 1
+            found = self._shard(number)[start : start + size]
+            token_ids[row, :size] = found
+        segment_ids = np.zeros_like(token_ids)
+        if self._first_lengths is not None:
+            is_second = places >= self._first_lengths[indices, None]
+            segment_ids[is_second & padding_mask] = 1
         return {
             "token_ids": token_ids,
             "segment_ids": segment_ids,
@@ -166,28 +171,38 @@ class PreparedCorpus:
         words = self.settings["vocabulary_size"]
         return sum(
             (
-                np.bincount(shard["token_ids"], minlength=words)
-                for shard in self._shards
+                np.bincount(self._shard(number), minlength=words)
+                for number in range(len(self._token_ids))
             ),
             np.zeros(words, "int64"),
         )
 
+    def _shard(self, number):
+        """The token ids of a shard, end to end, on the disk."""
+        path, place, dtype = self._token_ids[number]
+        return self._files.read(path)[place].view(dtype)
+
     def _opened(self, number, entry):
+        """Checks a shard; returns its arrays of a number an example."""
         path = self.folder / f"shard-{number:05d}.safetensors"
         try:
-            arrays, notes = read_shard(path)
+            data = self._files.read(path)
+            arrays, notes = parse_shard(path, data)
         except FileNotFoundError as error:
             raise DamagedShardError(f"{path} is missing. {_AGAIN}") from error
-        except DamagedShardError as error:
+        except ValueError as error:  # it is damaged, or empty
             raise DamagedShardError(f"{error} {_AGAIN}") from error
         if notes["contents"] != entry["contents"]:
             raise DamagedShardError(f"{path} is of another corpus. {_AGAIN}")
-        return arrays
+        token_ids = arrays.pop("token_ids")
+        start = token_ids.ctypes.data - data.ctypes.data
+        place = slice(start, start + token_ids.nbytes)
+        self._token_ids.append((path, place, token_ids.dtype))
+        return {name: array.astype("int32") for name, array in arrays.items()}
 
-    def _joined(self, name):
-        return np.concatenate(
-            [np.asarray(shard[name], "int32") for shard in self._shards]
-        )
+
+def _joined(shards, name):
+    return np.concatenate([arrays[name] for arrays in shards])
 
 
 _AGAIN = (

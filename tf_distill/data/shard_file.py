@@ -6,10 +6,10 @@ are mapped, not read, and any library that reads the format reads them.
 
 import hashlib
 import json
-import os
 
 import numpy as np
 
+from tf_distill.mapped_files import map_file
 from tf_distill.whole_file import write_whole
 
 # The format's names for what is stored here.
@@ -53,12 +53,30 @@ def read_shard(path):
         FileNotFoundError: it is not there.
     """
     try:
-        arrays, notes = _mapped(path)
+        data = map_file(path)
+    except ValueError as error:  # it is empty
+        raise _no_shard(path, error) from error
+    return parse_shard(path, data)
+
+
+def parse_shard(path, data):
+    """Finds a shard's arrays in a file's bytes, and checks them.
+
+    Args:
+        path: the file, to be named in errors.
+        data: uint8 array; those that are returned are views of it.
+
+    Returns:
+        As `read_shard`.
+
+    Raises:
+        DamagedShardError: it is not as it was written.
+    """
+    try:
+        arrays, notes = _parsed(data)
         is_whole = notes["contents"] == contents_of(arrays)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise DamagedShardError(
-            f"{path} is no whole shard of a corpus ({error!r})."
-        ) from error
+        raise _no_shard(path, error) from error
     if not is_whole:
         raise DamagedShardError(f"{path} is damaged: its contents changed.")
     return arrays, notes
@@ -74,12 +92,11 @@ def contents_of(arrays):
     return found.hexdigest()
 
 
-def _mapped(path):
-    with open(path, "rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        if size > os.path.getsize(path):
-            raise ValueError("it ends within its header")
-        header = json.loads(file.read(size))
+def _parsed(data):
+    size = int.from_bytes(data[:8].tobytes(), "little")
+    if size > len(data):
+        raise ValueError("it ends within its header")
+    header = json.loads(data[8 : 8 + size].tobytes())
     notes = json.loads(header.pop("__metadata__")[_NOTES])
     arrays = {}
     for name, entry in header.items():
@@ -88,9 +105,12 @@ def _mapped(path):
         shape = tuple(entry["shape"])
         if np.prod(shape) * dtype.itemsize != end - start:
             raise ValueError(f"{name} has not its length")
-        if end == start:  # nothing cannot be mapped
-            arrays[name] = np.zeros(shape, dtype)
-            continue
-        mapped = np.memmap(path, dtype, "r", 8 + size + start, shape)
-        arrays[name] = mapped.view(np.ndarray)  # whose slices cost less
+        found = data[8 + size + start : 8 + size + end]
+        arrays[name] = found.view(dtype).reshape(shape)
     return arrays, notes
+
+
+def _no_shard(path, error):
+    return DamagedShardError(
+        f"{path} is no whole shard of a corpus ({error!r})."
+    )

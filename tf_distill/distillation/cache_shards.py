@@ -3,6 +3,7 @@
 Letters: N rows.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -10,6 +11,7 @@ import shutil
 
 import numpy as np
 
+from tf_distill.mapped_files import MappedFiles
 from tf_distill.whole_file import whole_file
 
 _HEADER = 64  # bytes: the key of the cache and shard, the payload's checksum
@@ -43,7 +45,8 @@ class Shards:
         for shard, rows in enumerate(self._rows):
             self._shard_of[rows] = shard
             self._offset_of[rows] = np.cumsum(nbytes[rows]) - nbytes[rows]
-        self._maps = {}  # of the shards checked and opened
+        self._files = MappedFiles()
+        self._checked = set()  # shards found whole
 
     def __len__(self):
         return len(self._rows)
@@ -82,7 +85,8 @@ class Shards:
             OSError: it could not be written; the other files are whole.
         """
         payload = b"".join(rows)
-        self._maps.pop(shard, None)
+        self._checked.discard(shard)
+        self._files.forget(self.path(shard))
         with whole_file(self.path(shard)) as file:
             file.write(self._own_key(shard))
             file.write(hashlib.sha256(payload).digest())
@@ -114,16 +118,20 @@ class Shards:
 
         The check reads the whole file, the first time that it is used.
         """
-        if shard not in self._maps:
-            if not self._has_length(shard):
-                return None
-            contents = np.memmap(self.path(shard), dtype="uint8", mode="r")
-            contents = contents.view(np.ndarray)  # whose slices cost less
-            digest = hashlib.sha256(contents[_HEADER:]).digest()
-            if contents[:_HEADER].tobytes() != self._own_key(shard) + digest:
-                return None
-            self._maps[shard] = contents
-        return self._maps[shard]
+        path = self.path(shard)
+        with contextlib.suppress(OSError, ValueError):
+            if shard in self._checked:
+                return self._files.read(path)
+        self._files.forget(path)  # it may be another by now
+        try:
+            contents = self._files.read(path)
+        except (OSError, ValueError):  # it is missing, or empty
+            return None
+        digest = hashlib.sha256(contents[_HEADER:]).digest()
+        if contents[:_HEADER].tobytes() != self._own_key(shard) + digest:
+            return None
+        self._checked.add(shard)
+        return contents
 
     def _has_length(self, shard):
         try:
