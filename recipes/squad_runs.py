@@ -211,13 +211,16 @@ def read_model(preset, option, *, new_head=False):
         cls = td.models.DistilBertQuestionAnswering
     elif "mobilebert" in kind:
         cls = td.models.MobileBertQuestionAnswering
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        model = cls.from_preset(preset)
-    without_head = any("head" in str(warning.message) for warning in found)
-    if model.preprocessor is None or (without_head and not new_head):
-        raise ValueError(
-            f"{option} {preset} has no tokenizer, or no head for answers: give "
-            "the folder `teacher` of a run of fine_tune_squad.py."
-        )
+    mend = "give the folder `teacher` of a run of fine_tune_squad.py."
+    new = td.models.NewHeadWarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if new_head else "error", new)
+        try:
+            model = cls.from_preset(preset)
+        except new:
+            raise ValueError(
+                f"{option} {preset} has no head for answers: {mend}"
+            ) from None
+    if model.preprocessor is None:
+        raise ValueError(f"{option} {preset} has no tokenizer: {mend}")
     return model

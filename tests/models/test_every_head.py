@@ -280,7 +280,9 @@ def test_a_preset_with_its_preprocessor(tmp_path, family, kind, argument):
 def test_one_task_s_encoder_for_another(tmp_path):
     ours = heads.task("BertMaskedLM", preprocessor=tiny.preprocessor())
     ours.save_to_preset(tmp_path)
-    with pytest.warns(UserWarning, match="no head of BertQuestionAnswering"):
+    with pytest.warns(
+        models.NewHeadWarning, match="no head of BertQuestionAnswering"
+    ):
         other = models.BertQuestionAnswering.from_preset(tmp_path)
     tiny.assert_same_weights(
         tiny.weights_of(ours.backbone), tiny.weights_of(other.backbone)

@@ -148,7 +148,9 @@ def test_an_encoder_alone_begins_with_a_new_head_and_says_so(tmp_path):
     write(tmp_path, "BertMaskedLM", without=head, architectures=["BertModel"])
     for name in ("MaskedLM", "QuestionAnswering"):
         cls = getattr(models, f"Bert{name}")
-        with pytest.warns(UserWarning, match=f"no head of Bert{name}"):
+        with pytest.warns(
+            models.NewHeadWarning, match=f"no head of Bert{name}"
+        ):
             cls.from_preset(tmp_path)
     with pytest.raises(ValueError, match="pass `num_classes`"):
         models.BertTokenClassifier.from_preset(tmp_path)
@@ -169,7 +171,7 @@ def test_keras_hub_s_encoder_below_a_new_head(tmp_path):
         preprocessor=tiny.preprocessor(),
     )
     theirs.save_to_preset(tmp_path)
-    with pytest.warns(UserWarning, match="no head of BertMaskedLM"):
+    with pytest.warns(models.NewHeadWarning, match="no head of BertMaskedLM"):
         ours = models.BertMaskedLM.from_preset(tmp_path)
     assert ours.preprocessor.tokenizer.get_vocabulary() == tiny.WORDS
     np.testing.assert_array_equal(

@@ -42,6 +42,7 @@ from tf_distill.models.mobile_bert_text_classifier import (
 from tf_distill.models.mobile_bert_token_classifier import (
     MobileBertTokenClassifier,
 )
+from tf_distill.models.preset_checks import NewHeadWarning
 from tf_distill.models.tiny_bert_text_classifier import TinyBertTextClassifier
 
 __all__ = [
@@ -64,5 +65,6 @@ __all__ = [
     "MobileBertQuestionAnswering",
     "MobileBertTextClassifier",
     "MobileBertTokenClassifier",
+    "NewHeadWarning",
     "TinyBertTextClassifier",
 ]

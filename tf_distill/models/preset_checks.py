@@ -170,10 +170,24 @@ def no_head_without_classes(preset, head):
         )
 
 
+class NewHeadWarning(UserWarning):
+    """A head is random where nobody asked for a new one.
+
+    Example: no model whose answers would be noise.
+
+    ```python
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", td.models.NewHeadWarning)
+        model = td.models.BertMaskedLM.from_preset(preset)
+    ```
+    """
+
+
 def say_that_the_head_is_new(task, source):
     """Warns that a head is random where nobody asked for a new one."""
     warnings.warn(
         f"{source} has no head of {type(task).__name__}: the head begins with "
         "random weights.",
+        NewHeadWarning,
         stacklevel=6,
     )
