@@ -7,6 +7,7 @@ import itertools
 import pathlib
 import warnings
 
+from prepared_corpora import is_prepared, open_prepared
 from progress_line import say
 
 HELD_OUT_DOCUMENTS = 1500  # more would only take longer at every epoch
@@ -18,18 +19,24 @@ def read_masked_lm(preset, trained_here):
     Args:
         preset: a folder, a handle or a preset.
         trained_here: bool, whether a head that is missing will be trained.
+
+    Raises:
+        ValueError: it has no tokenizer, or no head, and gets none.
     """
     import tf_distill as td
 
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        model = td.models.BertMaskedLM.from_preset(preset)
-    without_head = [str(w.message) for w in found if "head" in str(w.message)]
-    if without_head and not trained_here:
-        raise ValueError(
-            f"{without_head[0]} What it would teach is noise: train it first, "
-            "with --teacher-epochs 1."
-        )
+    new = td.models.NewHeadWarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if trained_here else "error", new)
+        try:
+            model = td.models.BertMaskedLM.from_preset(preset)
+        except new as warning:
+            raise ValueError(
+                f"{warning} What it would say of a word is noise: train it "
+                "first, by distil_bert_pretrain.py with --teacher-epochs 1, or "
+                "give one of Hugging Face's, such as "
+                "hf://google-bert/bert-base-uncased."
+            ) from None
     if model.preprocessor is None:
         raise ValueError(f"{preset} has no tokenizer: save it with one.")
     return model
@@ -50,19 +57,16 @@ def read_corpus(config, tokenizer, *, pairs=False):
 
     Args:
         config: has `corpus` (text, or a folder of prepare_corpus's), `layout`,
-            `documents`, `max_length`, `seed` and `run`.
+            `documents`, `max_length`, `seed`, `smoke` and `run`.
         tokenizer: `keras_hub.models.BertTokenizer`.
         pairs: bool, whether to make pairs of text that does not come so.
 
     Returns:
-        `PreparedCorpus`.
+        `PreparedCorpus`, or of one the first examples.
     """
-    import tf_distill as td
-
-    words = tokenizer.vocabulary_size()
-    try:
-        corpus = td.data.PreparedCorpus(config.corpus)
-    except (FileNotFoundError, NotADirectoryError):
+    if is_prepared(config.corpus):
+        corpus = open_prepared(config, tokenizer)
+    else:
         corpus = prepare(
             config,
             config.corpus,
@@ -71,12 +75,6 @@ def read_corpus(config, tokenizer, *, pairs=False):
             "corpus",
             tokenizer,
             pairs,
-        )
-    if corpus.settings["vocabulary_size"] != words:
-        raise ValueError(
-            f"{config.corpus} was made with a vocabulary of "
-            f"{corpus.settings['vocabulary_size']} words, the model has "
-            f"{words}: prepare it with the model's."
         )
     say(f"{len(corpus)} sequences, {corpus.lengths.sum():,} tokens.")
     return corpus
@@ -106,25 +104,38 @@ def batches(config, corpus, labels=None):
     )
 
 
-def masked_batches(config, corpus, tokenizer, *, smoothed=False):
-    """Batches of masked words, with the labels of pairs where there are some.
+def masked_batches(
+    config, corpus, tokenizer, *, smoothed=False, next_sentence=False
+):
+    """Batches of masked words.
 
     Args:
         config: has `batch_size` and `seed`.
-        corpus: `PreparedCorpus`.
+        corpus: `read_corpus`'s.
         tokenizer: `keras_hub.models.BertTokenizer`.
         smoothed: bool, whether rare words are masked more often, as DistilBERT
             has it.
+        next_sentence: bool, whether the model tells next sentences, too. One
+            that does not can be trained on pairs, but takes no labels of them.
+
+    Raises:
+        ValueError: it does, and the corpus has no pairs.
     """
     import tf_distill as td
 
-    weights = None
+    weights = labels = None
     if smoothed:
         weights = td.data.smoothed_weights(corpus.token_counts())
     masking = td.data.Masking.of_tokenizer(
         tokenizer, seed=config.seed, token_weights=weights
     )
-    labels = corpus.next_sentence_labels
+    if next_sentence:
+        labels = corpus.next_sentence_labels
+        if labels is None:
+            raise ValueError(
+                f"{config.corpus} holds single sequences, but the model is "
+                "trained on next sentences, too: prepare it with --pairs."
+            )
     return td.data.MaskedBatches(batches(config, corpus, labels), masking)
 
 

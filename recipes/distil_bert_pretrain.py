@@ -7,14 +7,15 @@ hidden states.
 
 At the paper's scale, on Wikipedia and books:
 
-    python recipes/distil_bert_pretrain.py --teacher bert_base_en_uncased \
+    python recipes/distil_bert_pretrain.py \
+        --teacher hf://google-bert/bert-base-uncased \
         --corpus corpus --held-out held_out.txt --max-length 512 \
         --batch-size 256 --dtype mixed_bfloat16
 
-where `corpus` is a folder of prepare_corpus.py's, or text. On two cores of a
-processor, the first 1,000 articles of a Wikipedia dump; a teacher without a
-masked-LM head, such as the quickstart's (MODEL as in fine_tune_teacher.py), is
-trained first:
+where `corpus` is text, or a folder of prepare_corpus.py's of the teacher's
+words and of that length. On two cores of a processor, the first 1,000 articles
+of a Wikipedia dump; a teacher without a masked-LM head, such as the
+quickstart's (MODEL as in fine_tune_teacher.py), is trained first:
 
     python recipes/distil_bert_pretrain.py --teacher $MODEL \
         --teacher-epochs 1 --teacher-trains all --corpus wikipedia.txt.gz \

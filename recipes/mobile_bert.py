@@ -13,10 +13,11 @@ before them 10,000 for each layer), MobileBERT of 24 layers:
         --corpus corpus --held-out held_out.txt --max-length 512 \
         --batch-size 2048 --dtype mixed_bfloat16
 
-where `corpus` is a folder of pairs of prepare_corpus.py's, or text. On two
-cores of a processor, a thin one on the first 1,000 articles of a Wikipedia
-dump, with the quickstart's vocabulary (MODEL as in fine_tune_teacher.py);
-`--schedule joint` and `auxiliary` go on from the same `--teacher`:
+where `corpus` is text, or a folder of pairs of prepare_corpus.py's, of these
+words and that length. On two cores of a processor, a thin one on the first
+1,000 articles of a Wikipedia dump, with the quickstart's vocabulary (MODEL as
+in fine_tune_teacher.py); `--schedule joint` and `auxiliary` go on from the same
+`--teacher`:
 
     python recipes/mobile_bert.py --tokenizer $MODEL \
         --corpus wikipedia.txt.gz --documents 1000 \
@@ -124,12 +125,7 @@ def work(config, settings):
     begin(config.seed, config.dtype)
     _, tokenizer = corpora.read_encoder(config.tokenizer)
     corpus = corpora.read_corpus(config, tokenizer, pairs=True)
-    if corpus.next_sentence_labels is None:
-        raise ValueError(
-            f"{config.corpus} holds single sequences, but MobileBERT is "
-            "trained on pairs: prepare it with pairs."
-        )
-    data = corpora.masked_batches(config, corpus, tokenizer)
+    data = corpora.masked_batches(config, corpus, tokenizer, next_sentence=True)
     held_out = corpora.HeldOut(config, tokenizer, pairs=True)
     common = {"seed": config.seed, "settings": settings["sha256"]}
     teacher = read_teacher(config, tokenizer)

@@ -1,8 +1,14 @@
 """Pre-training on a little text, and what a task's recipe makes of it."""
 
+import itertools
 import random
+import shutil
+import types
+import warnings
 
 import glue_recipes_data as tiny_glue
+import keras_hub
+import numpy as np
 import pytest
 
 import tf_distill as td
@@ -28,7 +34,21 @@ def place(tmp_path_factory):
             for _ in range(count)
         ]
         (folder / f"{name}.txt").write_text("\n\n".join(documents) + "\n")
+    td.data.prepare_corpus(
+        itertools.islice(
+            td.data.read_documents(folder / "corpus.txt", "blank_line"), 8
+        ),
+        folder / "pairs",
+        tokenizer(tiny_glue.WORDS),
+        max_length=24,
+        pairs=True,
+        block_characters=200,
+    )
     return folder
+
+
+def tokenizer(words):
+    return keras_hub.models.BertTokenizer(words, lowercase=True)
 
 
 def settings(place, run, **others):
@@ -67,7 +87,8 @@ def test_distil_bert(place, kind, cls):
             student_kind=kind,
             epochs=2,
             **held_out(place),
-            **settings(place, run),
+            # Neither model tells next sentences, which the corpus has.
+            **settings(place, run, corpus=place / "pairs"),
         )
     )
     _, rows = tiny_glue.results(run)
@@ -160,3 +181,82 @@ def test_a_teacher_without_a_head_is_refused(place):
     with pytest.raises(ValueError, match="--teacher-epochs 1"):
         corpora.read_masked_lm(str(place / "encoder"), False)
     assert corpora.read_masked_lm(str(place / "encoder"), True).preprocessor
+
+
+def read_pairs(place, words=tiny_glue.WORDS, **changes):
+    """What the recipes read of a prepared corpus, by other options."""
+    config = {"corpus": place / "pairs", "max_length": 24, "documents": None}
+    config = types.SimpleNamespace(**{**config, "smoke": False, **changes})
+    return tiny_glue.recipe("corpora").read_corpus(config, tokenizer(words))
+
+
+def test_a_prepared_corpus_is_what_the_options_say(place):
+    assert len(read_pairs(place)) > 8
+    others = [*tiny_glue.WORDS[:5], *reversed(tiny_glue.WORDS[5:])]
+    with pytest.raises(ValueError, match="another tokenizer.*vocabulary"):
+        read_pairs(place, others)
+    with pytest.raises(ValueError, match="pass --max-length 24, or"):
+        read_pairs(place, max_length=32)
+    with pytest.raises(ValueError, match="--documents 2: .* is prepared"):
+        read_pairs(place, documents=2)
+
+
+def test_smoke_takes_a_few_examples(place, monkeypatch):
+    module = tiny_glue.recipe("prepared_corpora")
+    monkeypatch.setattr(module, "SMOKE_EXAMPLES", 5)
+    whole = read_pairs(place)
+    few = read_pairs(place, smoke=True, documents=20)
+    assert len(few) == 5 < len(whole)
+    theirs = whole.pad(range(5), 24)
+    batches = td.data.BucketedBatches(
+        few, few.next_sentence_labels, batch_size=5, shuffle=False
+    )
+    inputs, labels = batches[0]
+    rows = batches.rows(0)
+    length = inputs["token_ids"].shape[1]
+    for name, values in inputs.items():
+        np.testing.assert_array_equal(values, theirs[name][rows, :length])
+    np.testing.assert_array_equal(labels, whole.next_sentence_labels[rows])
+    ids = theirs["token_ids"][theirs["padding_mask"] == 1].tolist()
+    counts = [ids.count(word) for word in range(len(tiny_glue.WORDS))]
+    assert few.token_counts().tolist() == counts
+
+
+def test_a_corpus_that_is_not_whole_is_not_read_as_text(place, tmp_path):
+    folder = tmp_path / "pairs"
+    shutil.copytree(place / "pairs", folder)
+    (folder / "vocab.txt").write_text("\n".join(tiny_glue.WORDS))
+    (folder / "config.json").write_text('{"recipe": "prepare_corpus"}')
+    # In the order that they are written in.
+    for missing in ("index.json", "shard-*.safetensors", "corpus.json"):
+        for path in folder.glob(missing):
+            path.unlink()
+        with pytest.raises(FileNotFoundError, match="to its end"):
+            read_pairs(tmp_path)
+
+
+def test_next_sentences_need_pairs(place):
+    corpora = tiny_glue.recipe("corpora")
+    config = types.SimpleNamespace(batch_size=4, seed=0, corpus="single")
+    words = tokenizer(tiny_glue.WORDS)
+    pairs = read_pairs(place)
+    data = corpora.masked_batches(config, pairs, words, next_sentence=True)
+    assert set(data[0][1]) == {"masked_lm", "next_sentence"}
+    pairs.next_sentence_labels = None
+    with pytest.raises(ValueError, match="single holds single sequences"):
+        corpora.masked_batches(config, pairs, words, next_sentence=True)
+
+
+def test_only_a_new_head_is_refused(place, monkeypatch):
+    """A warning that has the word in it is shown, and nothing else."""
+    read = td.models.BertMaskedLM.from_preset
+
+    def warns(preset):
+        warnings.warn("The head of the file is old.", stacklevel=2)
+        return read(preset)
+
+    monkeypatch.setattr(td.models.BertMaskedLM, "from_preset", warns)
+    corpora = tiny_glue.recipe("corpora")
+    for trained_here in (False, True):
+        with pytest.warns(UserWarning, match="file is old"):
+            corpora.read_masked_lm(str(place / "bert"), trained_here)
