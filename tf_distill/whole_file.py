@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import re
+import socket
 
 
 @contextlib.contextmanager
@@ -10,7 +12,7 @@ def whole_file(path):
 
     It is synchronised before, its folder after: whoever finds the file finds
     all of it, whenever this process is killed or the machine stops. What a
-    killed process leaves is named `.*.partial`.
+    killed process leaves is named `.*.partial`; see `delete_unfinished`.
 
     Args:
         path: `pathlib.Path`, in a folder that exists.
@@ -33,7 +35,9 @@ def whole_file(path):
         >>> path.read_bytes()
         b'a'
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Host and process say whether whoever made it may still be at it.
+    made_by = f"{os.getpid()}-{socket.gethostname()}"
+    partial = path.with_name(f".{path.name}.{made_by}.partial")
     try:
         with open(partial, "wb") as file:
             yield file
@@ -56,6 +60,32 @@ def write_whole(path, data):
     """Writes bytes to a file, see `whole_file`."""
     with whole_file(path) as file:
         file.write(data)
+
+
+def delete_unfinished(folder):
+    """Deletes what processes of this machine left that were killed writing.
+
+    What one that is alive is writing stays, as does another machine's.
+
+    Args:
+        folder: `pathlib.Path`.
+    """
+    host = re.escape(socket.gethostname())
+    for partial in folder.glob(".*.partial"):
+        made_by = re.search(rf"\.(\d+)-{host}\.partial$", partial.name)
+        if made_by and not is_alive(int(made_by[1])):
+            partial.unlink(missing_ok=True)
+
+
+def is_alive(process):
+    """Whether a process of this machine runs, by its number."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _synchronise(folder):

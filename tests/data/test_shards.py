@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -116,17 +117,30 @@ def test_any_number_of_workers_writes_the_same_bytes(
 
 def test_killed_and_run_again(written, tmp_path):
     # Found out in the shard that holds the word, not in the first.
-    process = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, HERE / "corpus_run.py", tmp_path, "w60"],
         env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
     )
-    assert process.returncode == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
     expected, kept = files(written), files(tmp_path)
     assert 2 < len(kept) < len(expected) and "index.json" not in kept
     assert all(expected[name] == data for name, data in kept.items())
-    (tmp_path / ".shard-00007.safetensors.1.partial").write_bytes(b"half")
+    # What that process left goes; what a living or a distant one has, stays.
+    host = socket.gethostname()
+    left, alive, distant = (
+        tmp_path / f".shard-00007.safetensors.{made_by}.partial"
+        for made_by in (
+            f"{process.pid}-{host}",
+            f"{os.getppid()}-{host}",
+            f"{process.pid}-not{host}",
+        )
+    )
+    for partial in (left, alive, distant):
+        partial.write_bytes(b"half")
     times = {n: (tmp_path / n).stat().st_mtime_ns for n in kept}
     write(tmp_path)
+    assert not left.exists()
+    alive.unlink(), distant.unlink()
     assert files(tmp_path) == expected
     assert times == {n: (tmp_path / n).stat().st_mtime_ns for n in kept}
 

@@ -6,6 +6,9 @@ than all these steps. That killed processes go on exactly is in test_kills.py.
 
 import errno
 import os
+import socket
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -454,10 +457,17 @@ def test_a_failed_renaming_leaves_what_was_there(tmp_path, monkeypatch):
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path, whole):
     interrupted(tmp_path, 7)
-    left = tmp_path / "01-first" / ".epoch-000001-step-000000004.npz.partial"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host = socket.gethostname()
+    left, alive = (
+        tmp_path / "01-first" / f".epoch-0-step-4.npz.{number}-{host}.partial"
+        for number in (ended.pid, os.getppid())
+    )
     left.write_bytes(b"half")
+    alive.write_bytes(b"what another process is at")
     assert_same_run(run(tmp_path), whole)
-    assert not left.exists()
+    assert alive.exists() and not left.exists()
 
 
 def test_numbers_that_are_none_are_not_kept(tmp_path):

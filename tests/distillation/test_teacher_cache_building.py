@@ -4,6 +4,7 @@ import errno
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 
@@ -54,8 +55,13 @@ def test_killed_and_built_again(built, tmp_path, computed):
     assert 0 < len(kept) < len(expected)
     assert all(kept[name] == expected[name] for name in kept)
     times = {n: (tmp_path / n).stat().st_mtime_ns for n in kept}
-    partial = tmp_path / ".shard-00003.bin.1.partial"
+    host = socket.gethostname()
+    partial, alive = (
+        tmp_path / f".shard-00003.bin.{number}-{host}.partial"
+        for number in (process.pid, os.getppid())
+    )
     partial.write_bytes(b"half of a shard")
+    alive.write_bytes(b"what another process is at")
     cache = cache_run.cache(tmp_path)
     with pytest.raises(ValueError, match=r"lacks \d of \d shards"):
         cache.over(cache_run.batches())
@@ -64,7 +70,7 @@ def test_killed_and_built_again(built, tmp_path, computed):
     assert cache_run.shards(tmp_path) == expected
     assert len(computed) == len(expected) - len(kept)
     assert times == {n: (tmp_path / n).stat().st_mtime_ns for n in kept}
-    assert not partial.exists()
+    assert alive.exists() and not partial.exists()
 
 
 def flip_a_bit(path, place):

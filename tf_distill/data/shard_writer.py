@@ -19,7 +19,7 @@ from tf_distill.data.shard_file import (
     read_shard,
     write_shard,
 )
-from tf_distill.whole_file import write_whole
+from tf_distill.whole_file import delete_unfinished, write_whole
 
 SETTINGS = "corpus.json"  # what the shards were made with
 INDEX = "index.json"  # which shards there are; written when all are
@@ -80,8 +80,7 @@ def write_shards(blocks, folder, make, settings, *, workers=1):
         RuntimeError: a process was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for partial in folder.glob(".*.partial"):
-        partial.unlink(missing_ok=True)  # of a process that ended meanwhile
+    delete_unfinished(folder)
     key = _checked_settings(folder / SETTINGS, settings)
     entries, pending, told = [], collections.deque(), time.monotonic()
 

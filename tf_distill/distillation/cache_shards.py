@@ -108,11 +108,6 @@ class Shards:
         start = _HEADER + self._offset_of[row]
         return contents[start : start + self._nbytes[row]]
 
-    def delete_partial(self):
-        """Deletes what processes left that ended while they wrote."""
-        for partial in self.folder.glob(".*.partial"):
-            partial.unlink(missing_ok=True)
-
     def _open(self, shard):
         """A shard's file as an array, checked once, or None if it is not whole.
 

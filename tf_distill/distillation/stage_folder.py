@@ -13,7 +13,7 @@ from tf_distill.distillation.training_state import (
     read_state,
     write_state,
 )
-from tf_distill.whole_file import write_whole
+from tf_distill.whole_file import delete_unfinished, write_whole
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)-step-(\d+)\.npz")
 
@@ -39,8 +39,7 @@ class StageFolder:
         self.keep = keep
         self.settings = {}
         path.mkdir(parents=True, exist_ok=True)
-        for partial in path.glob(".*.partial"):
-            partial.unlink()  # of a process that ended while it wrote
+        delete_unfinished(path)
 
     @property
     def is_finished(self):

@@ -17,6 +17,7 @@ from tf_distill.distillation.cache_signals import SignalRows
 from tf_distill.distillation.cache_source import CacheSource
 from tf_distill.distillation.cached_batches import CachedBatches
 from tf_distill.distillation.teachers import Teachers
+from tf_distill.whole_file import delete_unfinished
 
 _CONTENTS = "cache.json"  # what a folder's shards are made from
 
@@ -139,7 +140,7 @@ class TeacherCache:
         found = [check_contents(s.folder / _CONTENTS, c) for s, c in parts]
         for (shards, contents), is_there in zip(parts, found, strict=True):
             shards.folder.mkdir(parents=True, exist_ok=True)
-            shards.delete_partial()
+            delete_unfinished(shards.folder)
             if not is_there:
                 write_contents(shards.folder / _CONTENTS, contents)
         missing = [(shards, shards.damaged()) for shards, _ in parts]

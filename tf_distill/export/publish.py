@@ -8,6 +8,8 @@ import shutil
 import socket
 import uuid
 
+from tf_distill.whole_file import is_alive
+
 TEMPORARY_PREFIX = ".unfinished-"
 
 
@@ -185,7 +187,7 @@ def _remove_unfinished(folder):
         if len(made_by) < 3 or not made_by[1].isdecimal():
             continue  # not made here
         _, process, host = made_by
-        if host == socket.gethostname() and not _is_alive(int(process)):
+        if host == socket.gethostname() and not is_alive(int(process)):
             _remove(path)
 
 
@@ -195,16 +197,6 @@ def _remove(path):
     else:
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def _is_alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
 
 
 def _check_version(folder, version):
