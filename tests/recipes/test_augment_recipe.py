@@ -1,5 +1,6 @@
 """The augmentation's recipe, on tiny files."""
 
+import dataclasses
 import json
 
 import glue_recipes_data as tiny_glue
@@ -63,3 +64,63 @@ def test_pairs_and_going_on(place, monkeypatch):
         config.run / "augmented.jsonl", "text", second_text="second_text"
     )
     assert len(read) == len(lines) > 40
+
+
+QQP = """id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate
+0\t1\t2\tcats ran\tdogs ran\t1
+1\t3\t4\tcats sat\t\t0
+2\t5\t6\t \tdogs sat\t0
+3\t7\t8\tcows sat\tcats\t1
+"""
+
+
+def test_empty_texts_and_other_data(place, tmp_path):
+    """QQP's empty questions get no line; a run has one set of texts."""
+    (tmp_path / "QQP").mkdir()
+    for split in ("train", "dev"):
+        (tmp_path / "QQP" / f"{split}.tsv").write_text(QQP)
+    module = tiny_glue.recipe("tiny_bert_augment")
+    config = module.Config(
+        task="QQP",
+        data=tmp_path,
+        glove=place / "glove.txt",
+        copies=4,
+        run=tmp_path / "run",
+    )
+    module.main(config)
+    written = config.run / "augmented.jsonl"
+    lines = written.read_text().splitlines()
+    rows = [json.loads(line)["row"] for line in lines]
+    assert set(rows) == {0, 3} and len(rows) > 2
+    read = td.data.read_table(written, "text", second_text="second_text")
+    assert len(read) == len(rows)
+
+    module.main(config)  # the same again
+    train = tmp_path / "QQP" / "train.tsv"
+    train.write_text(QQP.replace("cows sat\tcats\t1", "cows sat\tcats\t0"))
+    with pytest.raises(ValueError, match="another content of --data"):
+        module.main(config)
+    train.write_text(QQP)
+    # A folder of vectors counts by its contents, as a file does.
+    config = dataclasses.replace(config, glove=tmp_path, run=tmp_path / "other")
+    table = td.data.read_glue("QQP", "train", tmp_path)
+    found = []
+    for content in ("one", "two"):
+        (tmp_path / "vectors.npy").write_text(content)
+        found.append(module.digests(config, table))
+    assert found[0]["data"] == found[1]["data"]
+    assert found[0]["glove"] != found[1]["glove"]
+
+
+def test_a_model_that_cannot_tell_words_is_refused(tmp_path):
+    folder = tiny_glue.write_encoder(tmp_path / "bert")
+    (tmp_path / "bert" / "task.json").unlink()
+    module = tiny_glue.recipe("tiny_bert_augment")
+    config = module.Config(task="RTE", masked_lm=folder)
+    with pytest.raises(ValueError, match="no head of BertMaskedLM.*noise"):
+        module.make_augmenter(config)
+    model = td.models.BertMaskedLM(tiny_glue.encoder())
+    model.save_to_preset(tmp_path / "words")
+    config = module.Config(task="RTE", masked_lm=str(tmp_path / "words"))
+    with pytest.raises(ValueError, match="words has no tokenizer"):
+        module.make_augmenter(config)
