@@ -1,5 +1,6 @@
 import json
 
+import huggingface_hub
 import pytest
 
 from tf_distill.checkpoints import read_label_names
@@ -19,6 +20,17 @@ def test_keras_presets(tmp_path):
     task["config"]["label_names"] = ["up", "down"]
     write(tmp_path, task=task)
     assert read_label_names(tmp_path) == ["up", "down"]
+
+
+def test_keras_presets_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda name, **_: str(tmp_path)
+    )
+    task = {"config": {"num_classes": 2, "label_names": ["up", "down"]}}
+    write(tmp_path, config={}, metadata={}, task=task)
+    assert read_label_names("hf://someone/student") == ["up", "down"]
+    (tmp_path / "task.json").unlink()
+    assert read_label_names("hf://someone/student") is None
 
 
 def test_checkpoints_without_a_head(tmp_path):

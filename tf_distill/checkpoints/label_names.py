@@ -36,8 +36,10 @@ def read_label_names(preset):
     remote = str(preset).startswith("hf://")
     if not remote and (not folder.is_dir() or is_google_checkpoint(folder)):
         return None
+    if remote:
+        folder = HuggingFaceFolder(preset).path  # what it was downloaded to
     if not (folder / "metadata.json").exists():
-        return HuggingFaceFolder(preset).label_names()
+        return HuggingFaceFolder(folder).label_names()
     if not (folder / "task.json").exists():
         return None
     task = read_json(folder / "task.json").get("config", {})
