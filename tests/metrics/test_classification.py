@@ -36,3 +36,18 @@ def test_several_labels():
     np.testing.assert_allclose(
         macro_f1(labels, predictions), (1 + 2 / 3 + 2 / 3) / 3
     )
+
+
+def test_several_labels_of_which_some_do_not_occur():
+    perfect = np.array([[1, 0, 0], [1, 0, 0]])
+    assert macro_f1(perfect, perfect) == 1.0
+    # Column 1 is predicted once, and is nobody's: it counts 0.
+    np.testing.assert_allclose(
+        macro_f1(perfect, [[1, 1, 0], [1, 0, 0]]), (1 + 0) / 2
+    )
+    # Column 2 is somebody's, and never predicted.
+    np.testing.assert_allclose(
+        macro_f1([[1, 0, 1], [1, 0, 0]], perfect.tolist()), (1 + 0) / 2
+    )
+    nothing = np.zeros((2, 3), "float32")
+    assert macro_f1(nothing, nothing) == 0.0

@@ -3,6 +3,8 @@
 Letters: N examples.
 """
 
+import numpy as np
+
 from tf_distill.extras import needs_extra
 
 
@@ -27,7 +29,8 @@ def macro_f1(labels, predictions):
     """Mean over the classes of F1, every class counting alike.
 
     A class that is neither among the labels nor predicted is left out, one
-    that is and is never right counts 0.
+    that is and is never right counts 0. Of several labels scikit-learn counts
+    0 for such a class, too. Without any class it is 0.
 
     Args:
         labels, predictions: int, `(N,)`, or 0/1, `(N, C)`.
@@ -40,6 +43,18 @@ def macro_f1(labels, predictions):
     with needs_extra("recipes"):
         from sklearn.metrics import f1_score
 
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    present = None
+    if labels.ndim == 2:
+        (present,) = np.nonzero(labels.any(axis=0) | predictions.any(axis=0))
+        if not len(present):
+            return 0.0
     return float(
-        f1_score(labels, predictions, average="macro", zero_division=0)
+        f1_score(
+            labels,
+            predictions,
+            labels=present,
+            average="macro",
+            zero_division=0,
+        )
     )
