@@ -120,6 +120,9 @@ def test_take(tokenizer):
     for name, array in taken.pad(np.arange(4), 16).items():
         np.testing.assert_array_equal(array, expected[name])
     assert len(encoded.take([])) == 0
+    for call in (encoded.take, lambda rows: encoded.pad(rows, 16)):
+        with pytest.raises(ValueError, match=r"got bool: .*np.flatnonzero"):
+            call(encoded.lengths > 3)
 
 
 def test_padding_too_short_is_refused(tokenizer):

@@ -161,6 +161,8 @@ def test_pad_takes_any_rows(sequences):
         assert array.dtype == np.int32 and array.shape == (4, 25)
         np.testing.assert_array_equal(array[:, :20], every[name][some])
         assert not array[:, 20:].any()
+    with pytest.raises(ValueError, match=r"got bool: .*np.flatnonzero"):
+        sequences.pad(sequences.lengths > 9, 20)
     with pytest.raises(ValueError, match="length=3: example 0 has 20 tokens"):
         sequences.pad([0], 3)
 

@@ -46,6 +46,20 @@ def test_tsv_has_no_quoting(tmp_path):
     assert table.labels.tolist() == [1, 0]
 
 
+def test_blank_lines_are_those_without_cells(tmp_path):
+    for name, comma in (("a.csv", ","), ("a.tsv", "\t")):
+        content = f"text{comma}label\n\n   \nx{comma}a\n \r\ny{comma}b\n"
+        path = write(tmp_path, name, content)
+        assert read_table(path, "text", label="label").texts == ["x", "y"]
+        path = write(tmp_path, name, f"{content}{comma}\n")
+        with pytest.raises(ValueError, match="line 7.*the text is empty"):
+            read_table(path, "text", label="label")
+    # An empty cell of a single column can only be written in quotes.
+    path = write(tmp_path, "a.csv", 'text\nx\n  \n""\n')
+    with pytest.raises(ValueError, match="line 4.*the text is empty"):
+        read_table(path, "text")
+
+
 def test_jsonl_pairs(tmp_path):
     path = write(
         tmp_path,
@@ -159,6 +173,10 @@ def test_take(tmp_path):
     assert taken.labels.tolist() == [0, 1]
     assert taken.label_names == table.label_names
     assert len(taken) == 2
+    with pytest.raises(ValueError, match=r"got bool: .*np.flatnonzero\(mask"):
+        table.take(np.array([True, False, True]))
+    with pytest.raises(ValueError, match="got float64: make whole numbers"):
+        table.take([0.5, 1.0])
 
 
 def test_texts_of_two_tables(tmp_path):

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 
+from tf_distill.data.row_numbers import row_numbers
 from tf_distill.data.tables import Table
 
 _CHUNK = 4096  # texts tokenized at once
@@ -51,8 +52,12 @@ class Encoded:
         return found
 
     def take(self, indices):
-        """Returns an `Encoded` of the rows at `indices`, in that order."""
-        indices = np.asarray(indices, dtype="int64")
+        """Returns an `Encoded` of the rows at `indices`, in that order.
+
+        Raises:
+            ValueError: `indices` are not whole numbers, but a mask, say.
+        """
+        indices = row_numbers(indices)
         lengths = self.lengths[indices]
         source = positions_of(self.offsets[indices], lengths)
         return dataclasses.replace(
@@ -74,9 +79,10 @@ class Encoded:
             `padding_mask` (1 where there is a token).
 
         Raises:
-            ValueError: if a row has more than `length` tokens.
+            ValueError: if a row has more than `length` tokens, or the rows
+                are not given by their numbers.
         """
-        indices = np.asarray(indices, dtype="int64")
+        indices = row_numbers(indices)
         lengths = self.lengths[indices]
         if lengths.max(initial=0) > length:
             raise ValueError(

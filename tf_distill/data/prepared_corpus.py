@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_distill.data.corpus_examples import tokenizer_settings
 from tf_distill.data.encode import offsets_of
+from tf_distill.data.row_numbers import row_numbers
 from tf_distill.data.shard_file import DamagedShardError, parse_shard
 from tf_distill.data.shard_writer import INDEX, SETTINGS, read_json
 from tf_distill.mapped_files import MappedFiles
@@ -134,9 +135,10 @@ class PreparedCorpus:
             `padding_mask` (1 where there is a token).
 
         Raises:
-            ValueError: an example has more than `length` tokens.
+            ValueError: an example has more than `length` tokens, or
+                `indices` are not whole numbers.
         """
-        indices = np.asarray(indices, dtype="int64")
+        indices = row_numbers(indices)
         ends, starts = self.offsets[indices + 1], self.offsets[indices]
         lengths = ends - starts
         if lengths.max(initial=0) > length:

@@ -135,8 +135,10 @@ def _lines(content):
 
 
 def _tsv_rows(content):
-    for number, line in _lines(content):
-        yield number, line.split("\t")
+    for number, line in enumerate(content.split("\n"), start=1):
+        # A line of tabs is one of empty cells, not a blank one.
+        if line.strip() or "\t" in line:
+            yield number, line.removesuffix("\r").split("\t")
 
 
 def _warn_of_quotes(path, content):
@@ -167,7 +169,8 @@ def _csv_rows(path, content):
     start = 1
     try:
         for row in reader:
-            if row:
+            is_blank = not row or (len(row) == 1 and row[0].isspace())
+            if not is_blank:
                 yield start, row
             start = reader.line_num + 1
     except csv.Error as error:

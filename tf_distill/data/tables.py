@@ -9,6 +9,7 @@ import pathlib
 import numpy as np
 
 from tf_distill.data.labels import parse_labels
+from tf_distill.data.row_numbers import row_numbers
 from tf_distill.data.rows import read_rows
 
 _TASKS = ("classification", "multilabel", "regression")
@@ -38,8 +39,12 @@ class Table:
         return len(self.texts)
 
     def take(self, indices):
-        """Returns a `Table` of the rows at `indices`, in that order."""
-        indices = np.asarray(indices, dtype="int64")
+        """Returns a `Table` of the rows at `indices`, in that order.
+
+        Raises:
+            ValueError: `indices` are not whole numbers, but a mask, say.
+        """
+        indices = row_numbers(indices)
         second = self.second_texts
         return dataclasses.replace(
             self,
@@ -85,7 +90,8 @@ def read_table(
 
     Columns have names: CSV and TSV files start with a line of them. A TSV file
     has no quoting (as GLUE's have none): a `"` is a character like any other.
-    A `.txt` file holds one unlabelled text a line. Blank lines are skipped.
+    A `.txt` file holds one unlabelled text a line. Blank lines are skipped; one
+    of separators has empty cells.
 
     Args:
         path: the file. UTF-8, with or without a byte-order mark.
