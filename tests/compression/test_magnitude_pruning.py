@@ -155,6 +155,21 @@ def test_a_resumed_training_keeps_what_is_zero():
         assert np.any(old != new)
 
 
+def test_a_fit_after_one_without_pruning():
+    model = trained(steps=3)
+    # Its steps are 3 to 5.
+    message = "taken 3 steps, and step 2 is the last .* not its 50% zeros"
+    with pytest.raises(ValueError, match=message):
+        trained(MagnitudePruning(constant(0.5, end=2)), model=model, steps=3)
+    message = "after 6 steps, before .* began at 3, .* every 10 steps"
+    with pytest.raises(ValueError, match=message):
+        late = MagnitudePruning(constant(0.5, frequency=10))
+        trained(late, model=model, steps=3)
+    # The next of its steps is 8.
+    late = MagnitudePruning(constant(0.5, frequency=4, end=8))
+    assert sparsity(trained(late, model=model, steps=3)) == 0.5
+
+
 def test_excluded_layers_are_left_alone():
     callback = MagnitudePruning(constant(0.5), exclude=["block_0"])
     dense = [np.all(kernel != 0) for kernel in kernels_of(trained(callback))]

@@ -21,7 +21,8 @@ class MagnitudePruning(keras.callbacks.Callback):
     alone.
 
     Under a `Distiller` it prunes the student. Steps are the optimizer's, so a
-    training that is resumed goes on with the schedule, and with what is zero.
+    training that is resumed goes on with the schedule, and with what is zero;
+    in a `fit` after one without pruning, steps count on from there.
 
     Args:
         schedule: `tensorflow_model_optimization.sparsity.keras
@@ -32,8 +33,8 @@ class MagnitudePruning(keras.callbacks.Callback):
 
     Raises:
         ValueError: in `fit`: no such schedule, a name in `exclude` that no
-            layer has, training that ends before the schedule prunes, or Keras
-            does not run on TensorFlow.
+            layer has, training that ends before the schedule prunes or begins
+            after it has, or Keras does not run on TensorFlow.
 
     Example:
         >>> from tf_distill.compression import MagnitudePruning
@@ -56,15 +57,8 @@ class MagnitudePruning(keras.callbacks.Callback):
         self._schedule = _schedule(self.schedule, tfmot)
         student = getattr(self.model, "student", self.model)
         self._layers = prunable_layers(student, self.exclude)
-        # Of a training that is resumed, what was pruned is zero.
-        resumed = self._step() > self._schedule.begin_step
-        self._masks = None
-        if resumed:
-            self._masks = [
-                (np.asarray(layer.kernel) != 0).astype("float32")
-                for layer in self._layers
-            ]
-        self._seen = self._step()
+        self._began = self._seen = self._step()
+        self._masks = self._masks_of_before()
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._step()
@@ -80,12 +74,42 @@ class MagnitudePruning(keras.callbacks.Callback):
         if self._masks is None:
             raise ValueError(
                 f"The training ended after {self._step()} steps, before the "
-                "schedule pruned anything: it begins at step "
-                f"{self._schedule.begin_step}, every "
-                f"{self._schedule.frequency} steps. Choose a `begin_step` and "
+                f"schedule pruned anything: this `fit` began at {self._began}, "
+                f"the schedule prunes from {self._schedule.begin_step} on "
+                f"every {self._schedule.frequency} steps. Choose a `begin_step` and "
                 "an `end_step` within the training."
             )
         self._apply()
+
+    def _masks_of_before(self):
+        """What is zero in a pruned training that is resumed; else None.
+
+        Raises:
+            ValueError: it is none, and all that the schedule prunes is over.
+        """
+        schedule, last = self._schedule, self._began - 1
+        if schedule.end_step >= 0:
+            last = min(last, schedule.end_step)
+        if last < schedule.begin_step:
+            return None
+        # The last step at which it pruned, or would have.
+        last -= (last - schedule.begin_step) % schedule.frequency
+        sparsity = float(schedule(np.int64(last))[1])
+        kernels = [np.asarray(layer.kernel) for layer in self._layers]
+        if all(
+            np.count_nonzero(kernel) <= _count_kept(kernel, sparsity)
+            for kernel in kernels
+        ):
+            return [(kernel != 0).astype("float32") for kernel in kernels]
+        if 0 <= schedule.end_step < last + schedule.frequency:
+            raise ValueError(
+                f"The optimizer has taken {self._began} steps, and step {last} "
+                "is the last at which the schedule prunes, but the kernels "
+                f"have not its {sparsity:.0%} zeros: they were not pruned "
+                "then. Compile anew, so that steps count from 0, or take "
+                f"`begin_step={self._began}` and a later `end_step`."
+            )
+        return None
 
     def _choose(self, sparsity):
         self._masks = [
@@ -116,12 +140,16 @@ def kept(kernel, sparsity):
         >>> kept(np.array([[0.1, -3.0], [2.0, 0.0]]), 0.5).tolist()
         [[0.0, 1.0], [1.0, 0.0]]
     """
-    count = round(kernel.size * (1 - sparsity))
+    count = _count_kept(kernel, sparsity)
     mask = np.zeros(kernel.size, "float32")
     # A stable order: of equals the first stay, so zeros stay zero.
     order = np.argsort(-np.abs(kernel), axis=None, kind="stable")
     mask[order[:count]] = 1
     return mask.reshape(kernel.shape)
+
+
+def _count_kept(kernel, sparsity):
+    return round(kernel.size * (1 - sparsity))
 
 
 def prunable_layers(model, exclude=()):
