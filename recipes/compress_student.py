@@ -13,11 +13,13 @@ dev texts: what the training won back is the last line less the one above.
     python recipes/compress_student.py --method int8 \
         --student runs/tiny_bert_task/SST-2-seed0/student \
         --teacher runs/fine_tune_teacher/SST-2-seed0/teacher \
-        --train glue/SST-2/train.tsv --dev glue/SST-2/dev.tsv
+        --task SST-2 --data data/glue
     python recipes/compress_student.py --method pruned --sparsity 0.5 \
         --student runs/tiny_bert_task/SST-2-seed0/student \
         --teacher runs/fine_tune_teacher/SST-2-seed0/teacher \
-        --train glue/SST-2/train.tsv --dev glue/SST-2/dev.tsv
+        --task SST-2 --data data/glue
+
+Texts of one's own are `--train train.tsv --dev dev.tsv` instead of `--task`.
 
 Times are not measured here, but by `python -m tf_distill.export`. Scores: see
 docs/results.md; what is not there was not measured yet. Run the same command
@@ -51,9 +53,14 @@ class Config:
     """Folder of a trained text classifier, a Keras preset."""
     teacher: pathlib.Path
     """Folder of its teacher, with the same classes and the same vocabulary."""
-    train: pathlib.Path
-    """A .csv, .tsv or .jsonl file of texts; their labels are not used."""
-    dev: pathlib.Path
+    task: str | None = None
+    """One of GLUE's tasks, such as RTE or STS-B, which both are of."""
+    data: pathlib.Path | None = None
+    """Folder of GLUE's files; by default TensorFlow Datasets'."""
+    train: pathlib.Path | None = None
+    """Without a task: a .csv, .tsv or .jsonl file of texts, whose labels are
+    not used."""
+    dev: pathlib.Path | None = None
     """Such a file of texts and labels to score."""
     method: Literal["int8", "pruned"] = "int8"
     """Rounding to int8, or zeros."""
@@ -87,11 +94,7 @@ def main(config):
         config = dataclasses.replace(config, run=pathlib.Path(run))
     if config.smoke:
         config = dataclasses.replace(config, epochs=1)
-    if not 0 < config.sparsity < 1:
-        raise ValueError(
-            f"--sparsity {config.sparsity} must lie between 0 and 1: 0.5 makes "
-            "half of the weights zero."
-        )
+    check(config)
     settings = identity(config, __file__)
     with run_folder(config.run, settings):
         if not finished(config.run):
@@ -100,6 +103,25 @@ def main(config):
 
     print(parity_table(json.loads((config.run / "parity.json").read_text())))
     print(config.run / "results.json")
+
+
+def check(config):
+    """Refuses options that say nothing, before anything is read.
+
+    Raises:
+        ValueError: names them.
+    """
+    if not 0 < config.sparsity < 1:
+        raise ValueError(
+            f"--sparsity {config.sparsity} must lie between 0 and 1: 0.5 makes "
+            "half of the weights zero."
+        )
+    by_task = config.task is not None
+    if [config.train is None, config.dev is None] != [by_task, by_task]:
+        raise ValueError(
+            "the texts are those of --task, one of GLUE's, or files of one's "
+            "own, --train and --dev: give either the one or the two."
+        )
 
 
 def work(config, settings):
@@ -170,7 +192,22 @@ def read_models(config):
 
 
 def read_tables(config, student):
-    """The texts to train on, without labels, and dev."""
+    """The texts to train on, and dev."""
+    from tf_distill.export.glue_texts import glue_texts
+
+    if config.task is not None:
+        table, dev = (
+            glue_texts(student, config.task, split, config.data)
+            for split in ("train", "dev")
+        )
+    else:
+        table, dev = read_files(config, student)
+    rows = 64 if config.smoke else config.train_rows
+    return first(table, rows), first(dev, 64) if config.smoke else dev
+
+
+def read_files(config, student):
+    """The tables of --train, without labels, and of --dev."""
     from tf_distill.data import read_table
 
     columns = {"second_text": config.second_text}
@@ -185,8 +222,7 @@ def read_tables(config, student):
         label_names=None if task == "regression" else names,
         **columns,
     )
-    rows = 64 if config.smoke else config.train_rows
-    return first(table, rows), first(dev, 64) if config.smoke else dev
+    return table, dev
 
 
 def first(table, rows):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -9,20 +10,21 @@ import tiny
 
 from tf_distill import export, models
 from tf_distill.benchmark import parity
-from tf_distill.data import Table
+from tf_distill.data import Table, read_glue
 from tf_distill.export.__main__ import main
+from tf_distill.export.glue_texts import glue_texts
 from tf_distill.export.student_preset import read_student
 
 TEXTS = ["the cat sat", "a big red dog ran", "good", "one two small cats"]
 LABELS = [0, 2, 1, 1]
 
 
-def student():
+def student(num_classes=3, label_names=("x", "y", "z")):
     task = models.BertTextClassifier(
         tiny.backbone(num_layers=1),
-        num_classes=3,
+        num_classes=num_classes,
         preprocessor=tiny.preprocessor(),
-        label_names=["x", "y", "z"],
+        label_names=list(label_names),
     )
     return tiny.randomize(task)
 
@@ -111,6 +113,72 @@ def test_misuse(preset, dev, tmp_path, capsys, arguments, message):
         main([str(preset), "--out", str(out), *arguments])
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def exports(monkeypatch):
+    """Lets exports and the report be told of instead of made."""
+    made = []
+
+    def tell(kind):
+        return lambda model, path, **options: made.append((kind, options))
+
+    for kind in ("saved_model", "litert", "hugging_face"):
+        monkeypatch.setattr(export, kind, tell(kind))
+    monkeypatch.setattr(
+        parity, "measure_parity", lambda *a, **options: made.append(a[3])
+    )
+    monkeypatch.setattr(parity, "write_parity", lambda *a: None)
+    monkeypatch.setattr(parity, "parity_table", lambda *a: "")
+    return made
+
+
+def test_what_is_missing_is_said_before_the_first_export(
+    preset, dev, tmp_path, monkeypatch, capsys
+):
+    made = exports(monkeypatch)
+    command = [str(preset), "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit):
+        main([*command, "--to", "litert,litert_int8"])
+    assert "needs --calibration" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(SystemExit):
+        main([*command, "--to", "hugging_face", "--dev", str(dev)])
+    assert 'pip install -e ".[recipes]"' in capsys.readouterr().err
+    assert not made
+
+
+def test_a_student_of_glue(tmp_path, monkeypatch, capsys):
+    """Its classes are those of the task's files, which call them 0 and 1."""
+    made = exports(monkeypatch)
+    (tmp_path / "SST-2").mkdir()
+    lines = ["so good\t1", "so bad\t0", "good\t1"]
+    for split, count in (("dev", 1), ("train", 200)):
+        content = "\n".join(["sentence\tlabel", *(count * lines)])
+        (tmp_path / "SST-2" / f"{split}.tsv").write_text(content)
+    names = read_glue("SST-2", "dev", tmp_path).label_names[::-1]
+    model = student(num_classes=2, label_names=[*names])
+    model.save_to_preset(str(tmp_path / "preset"))
+    command = [str(tmp_path / "preset"), "--out", str(tmp_path), "--to"]
+    command += ["litert_int8", "--data", str(tmp_path), "--task"]
+    main([*command, "SST-2"])
+    (kind, options), dev = made
+    assert kind == "litert" and options["quantization"] == "int8"
+    assert len(options["calibration"].encoded) == 300  # every second one
+    assert [names[label] for label in dev.labels] == [
+        "positive",
+        "negative",
+        "positive",
+    ]
+    with pytest.raises(SystemExit):
+        main([*command, "SST-2", "--dev", "dev.tsv"])
+    assert "--dev beside --task" in capsys.readouterr().err
+    for task, message in (
+        ("STS-B", "'negative'], but STS-B has scores"),
+        ("RTE", "the classes of this data are .'entailment'"),
+        ("AX", "AX has no split 'dev'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            glue_texts(model, task, "dev", tmp_path)
 
 
 def test_not_a_preset(tmp_path, capsys):

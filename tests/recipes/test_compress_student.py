@@ -4,6 +4,7 @@ import json
 import pathlib
 import random
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import tiny
 from tf_distill import export
 from tf_distill.compression import sparsity
 from tf_distill.compression.saved_ranges import has_ranges
+from tf_distill.data import read_glue
 from tf_distill.export.student_preset import read_student
 
 pytest.importorskip(
@@ -102,6 +104,35 @@ def test_int8(files):
     for form in list(rows)[-2:]:
         assert rows[form]["ops"]["FULLY_CONNECTED int8"] > 4
     assert rows["litert_int8"]["max_difference"] < 1.0
+
+
+def test_texts_of_glue_and_of_ones_own(tmp_path):
+    """A student has SST-2's classes as `read_glue` names them."""
+    folder = tmp_path / "SST-2"
+    folder.mkdir()
+    lines = ["sentence\tlabel", "so good\t1", "so bad\t0", "good\t1"]
+    for split in ("train", "dev"):
+        (folder / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    dev = read_glue("SST-2", "dev", tmp_path)
+    names = [*dev.label_names][::-1]
+    student = types.SimpleNamespace(label_names=names, task="classification")
+    given = {"student": tmp_path, "teacher": tmp_path}
+    by_task = compress_student.Config(task="sst2", data=tmp_path, **given)
+    table, found = compress_student.read_tables(by_task, student)
+    assert table.texts == ["so good", "so bad", "good"]
+    classes = [names[label] for label in found.labels]
+    assert classes == ["positive", "negative", "positive"]
+    # As its own files call them.
+    student.label_names = ["1", "0"]
+    train, dev = folder / "train.tsv", folder / "dev.tsv"
+    by_files = compress_student.Config(train=train, dev=dev, **given)
+    table, found = compress_student.read_tables(by_files, student)
+    assert table.labels is None and found.labels.tolist() == [0, 1, 0]
+    for config in (by_task, by_files):
+        compress_student.check(config)
+    for texts in ({}, {"train": train}, {"task": "SST-2", "dev": dev}):
+        with pytest.raises(ValueError, match="--task.*--train and --dev"):
+            compress_student.check(compress_student.Config(**texts, **given))
 
 
 def test_what_does_not_belong_together(files):

@@ -28,29 +28,36 @@ def main(arguments=None):
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         _run(arguments)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
 
 
 def _run(arguments):
+    from tf_distill.export.command_texts import command_texts
     from tf_distill.export.student_preset import read_student
 
     model = read_student(arguments.preset)
-    tables = {
-        name: _table(path, model, arguments)
-        for name, path in (
-            ("dev", arguments.dev),
-            ("calibration", arguments.calibration),
-        )
-        if path is not None
-    }
+    # What may be missing is found before the first export.
+    tables = command_texts(model, arguments)
+    for_int8 = None
+    if "litert_int8" in arguments.to:
+        calibration = tables.get("calibration")
+        for_int8 = _for_int8(model, calibration, arguments.preset)
+    if "dev" in tables:
+        _check_report(arguments.to)
+    pairs = arguments.second_text is not None or any(
+        table.second_texts is not None for table in tables.values()
+    )
     paths = {}
     for form in arguments.to:
         _say(f"exporting {form}")
-        paths[form] = _export(form, model, tables.get("calibration"), arguments)
+        paths[form] = _export(form, model, for_int8, pairs, arguments)
         print(paths[form])
-    if "dev" not in tables:
-        return
+    if "dev" in tables:
+        _report(model, paths, tables["dev"], arguments)
+
+
+def _report(model, paths, dev, arguments):
     from tf_distill.benchmark.parity import (
         measure_parity,
         parity_table,
@@ -61,7 +68,7 @@ def _run(arguments):
         model,
         arguments.preset,
         paths,
-        tables["dev"],
+        dev,
         rounds=arguments.rounds,
         length=arguments.length,
         say=_say,
@@ -70,19 +77,31 @@ def _run(arguments):
     print(parity_table(result))
 
 
-def _export(form, model, calibration, arguments):
+def _check_report(forms):
+    """Loads what the report needs of an extra: scores, picture, LiteRT."""
+    from tf_distill.extras import needs_extra
+
+    with needs_extra("recipes"):
+        import matplotlib.figure  # noqa: F401
+        import sklearn.metrics  # noqa: F401
+
+        if any(form in LITERT for form in forms):
+            import ai_edge_litert.interpreter  # noqa: F401
+
+
+def _export(form, model, for_int8, pairs, arguments):
     """Writes one format and gives its path."""
     from tf_distill import export
 
     name = arguments.name or arguments.preset.resolve().name
     if form == "saved_model":
-        pairs = {"pairs": True} if arguments.second_text else {}
+        pairs = {"pairs": True} if pairs else {}
         return export.saved_model(model, arguments.out / name, **pairs)
     if form == "hugging_face":
         return export.hugging_face(model, arguments.out / f"{name}_hf")
     quantization, options = LITERT[form], {}
     if quantization == "int8":
-        model, options = _for_int8(model, calibration, arguments.preset)
+        model, options = for_int8
     suffix = form.removeprefix("litert")
     path = arguments.out / f"{name}{suffix}.tflite"
     return export.litert(model, path, quantization=quantization, **options)
@@ -112,29 +131,6 @@ def _for_int8(model, calibration, preset):
     return model, {"calibration": batches}
 
 
-def _table(path, model, arguments):
-    from tf_distill.data import read_table
-    from tf_distill.export.task import TEXT_TASKS, task_of
-
-    task = task_of(model)
-    if task not in TEXT_TASKS:
-        raise ValueError(
-            f"{arguments.preset} holds a model for {task}, but --dev and "
-            "--calibration are of texts and labels: leave them out, and use "
-            "`tf_distill.export` for int8."
-        )
-    label = arguments.label if path == arguments.dev else None
-    names = getattr(model, "label_names", None)
-    return read_table(
-        path,
-        arguments.text,
-        second_text=arguments.second_text,
-        label=label,
-        task=task,
-        label_names=names if label and task != "regression" else None,
-    )
-
-
 def _say(line):
     print(line, file=sys.stderr, flush=True)
 
@@ -152,10 +148,10 @@ def _formats(text):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m tf_distill.export",
-        description="Exports a saved student, and with --dev reports for every "
-        "format the difference from Keras, the score, the size, the latency "
-        "at one and two threads and the operations: a table, parity.json and "
-        "parity.png.",
+        description="Exports a saved student, and with --dev or --task reports "
+        "for every format the difference from Keras, the score, the size, the "
+        "latency at one and two threads and the operations: a table, "
+        "parity.json and parity.png.",
     )
     parser.add_argument(
         "preset",
@@ -194,6 +190,16 @@ def _parser():
             metavar="COLUMN",
             help=f"of the files (default {default})",
         )
+    parser.add_argument(
+        "--task",
+        help="a task of GLUE that the student is of: its dev texts in place of "
+        "--dev, training texts in place of --calibration",
+    )
+    parser.add_argument(
+        "--data",
+        type=pathlib.Path,
+        help="the folder of GLUE's files (default: TensorFlow Datasets')",
+    )
     parser.add_argument(
         "--rounds", type=int, default=50, help="timed predictions (default 50)"
     )
