@@ -43,8 +43,8 @@ def build_student(config, teacher, *, cls=None, blocks=None):
         teacher's first weights as far as these fit.
 
     Raises:
-        ValueError: no such student, or one of no layers or more than the
-            teacher.
+        ValueError: no such student, one of no layers or more than the teacher,
+            or one that was pre-trained on other words.
     """
     import keras
 
@@ -76,7 +76,7 @@ def _begun(config, teacher, cls, blocks):
         say(begin(student, teacher, blocks))
         return student
     if source not in td.models.ARCHITECTURES:
-        student = cls.from_preset(source, **head)
+        student = _pre_trained(source, cls, head, teacher)
         say(f"The student begins with the encoder of {source}.")
         return student
     student = cls.from_preset(
@@ -88,6 +88,29 @@ def _begun(config, teacher, cls, blocks):
     )
     _check_depth(source, student.backbone.num_layers, theirs)
     say(begin(student, teacher, blocks))
+    return student
+
+
+def _pre_trained(source, cls, head, teacher):
+    """A student as it was saved, if it reads the teacher's words."""
+    shared, folder = head.pop("preprocessor", None), pathlib.Path(source)
+    files = [folder / name for name in ("vocab.txt", "tokenizer.json")]
+    if shared and folder.is_dir() and not any(file.exists() for file in files):
+        head["preprocessor"] = None  # it came without words of its own
+    # Not read with the teacher's, which would hide its own words, or get them.
+    student = cls.from_preset(source, **head)
+    words = [
+        model.preprocessor.tokenizer.get_vocabulary()
+        for model in (student, teacher)
+        if model.preprocessor is not None
+    ]
+    if len(words) == 2 and words[0] != words[1]:
+        raise ValueError(
+            f"--student {source} was pre-trained on another vocabulary than "
+            "its teacher's: choose one of the same words, or `half`."
+        )
+    if shared is not None:
+        student.preprocessor = shared
     return student
 
 

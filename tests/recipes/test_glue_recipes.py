@@ -3,9 +3,11 @@
 import csv
 import fcntl
 import json
+import types
 
 import glue_recipes_data as tiny_glue
 import keras
+import keras_hub
 import numpy as np
 import pytest
 
@@ -267,3 +269,38 @@ def test_config_json_holds_what_the_files_are(place, classes):
     assert list(written["sha256"]) == ["model"]
     assert written["recipe"] == "fine_tune_teacher"
     assert "run" not in written and written["epochs"] == 3
+
+
+@pytest.mark.parametrize("words", ["same", "others", "none"])
+def test_a_students_own_words(tmp_path, words):
+    """An encoder of other words, as many, would learn from noise."""
+    vocabulary = [*tiny_glue.WORDS]
+    if words == "others":
+        vocabulary[5:] = reversed(vocabulary[5:])
+    encoder = tiny_glue.encoder(num_layers=1)
+    encoder.save_to_preset(tmp_path)
+    if words != "none":
+        keras_hub.models.BertTokenizer(vocabulary).save_to_preset(tmp_path)
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
+        keras_hub.models.BertTokenizer(tiny_glue.WORDS), sequence_length=16
+    )
+    teacher = td.models.BertTextClassifier(
+        tiny_glue.encoder(), 2, preprocessor, label_names=["no", "yes"]
+    )
+    config = types.SimpleNamespace(
+        seed=0, freeze_words=False, student=str(tmp_path)
+    )
+    build = tiny_glue.recipe("students").build_student
+    if words == "others":
+        with pytest.raises(ValueError, match="another vocabulary"):
+            build(config, teacher)
+    else:
+        student = build(config, teacher)
+        assert student.preprocessor is preprocessor
+        assert student.label_names == ["no", "yes"]
+        for ours, theirs in zip(
+            student.backbone.weights, encoder.weights, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    theirs = teacher.preprocessor.tokenizer.get_vocabulary()
+    assert theirs == tiny_glue.WORDS
