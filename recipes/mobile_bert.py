@@ -175,6 +175,7 @@ def work(config, settings):
             "data": f"Trained on {config.corpus}; masked words are of "
             f"{config.held_out}.",
             "limits": "To be fine-tuned on a task.",
+            "pipeline_tag": "fill-mask",
         },
     )
 

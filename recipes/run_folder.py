@@ -321,7 +321,8 @@ def conclude(run, config, rows, *, score, card):
         config: dict: the settings and all else that the scores depend on.
         rows: list of a dict for each model.
         score: key of the rows to draw by epoch.
-        card: dict of `summary`, `data` and `limits`, and perhaps a `name`.
+        card: dict of `summary`, `data` and `limits`, and perhaps a `name`; of
+            what is no text classifier, its `pipeline_tag`.
     """
     import tf_distill as td
     from tf_distill.benchmark import report

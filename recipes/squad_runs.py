@@ -183,6 +183,7 @@ def score_and_conclude(job, models, settings, summary):
         "summary": summary,
         "data": "SQuAD, CC BY-SA 4.0; the scores are those on its dev split.",
         "limits": "A research model; its answers are passages, not facts.",
+        "pipeline_tag": "question-answering",
     }
     conclude(run, settings, rows, score="f1", card=card)
 

@@ -125,6 +125,7 @@ def work(config, settings):
             "summary": f"TinyBERT's general distillation of {config.teacher}.",
             "data": f"Trained on {config.corpus}, without labels.",
             "limits": "To be distilled further, on a task.",
+            "pipeline_tag": "feature-extraction",
         },
     )
 

@@ -42,6 +42,14 @@ def test_header(tmp_path):
     assert "knowledge-distillation" in fields["tags"]
 
 
+def test_what_hubs_file_it_under(tmp_path):
+    assert "\npipeline_tag: text-classification\n" in write(tmp_path)
+    card = write(tmp_path, pipeline_tag="fill-mask")
+    assert card.count("pipeline_tag") == 1
+    assert "\npipeline_tag: fill-mask\n" in card
+    assert "pipeline_tag" not in write(tmp_path, pipeline_tag=None)
+
+
 def test_table(tmp_path):
     card = write(tmp_path)
     table = [line for line in card.splitlines() if line.startswith("|")]

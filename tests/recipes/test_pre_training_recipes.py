@@ -96,6 +96,7 @@ def test_distil_bert(place, kind, cls):
     for row in rows.values():
         assert 0 <= row["masked_lm_accuracy"] <= 1
     assert rows["student"]["parameters"] < rows["teacher"]["parameters"]
+    assert "pipeline_tag: fill-mask\n" in (run / "README.md").read_text()
     # The encoder stayed, the head learnt.
     before, after = (
         td.models.BertMaskedLM.from_preset(folder)

@@ -6,7 +6,18 @@ from tf_distill.export.columns import SCORES, markdown_table, used
 from tf_distill.export.publish import publish_file
 
 
-def model_card(path, *, name, summary, rows, config, licence, data, limits):
+def model_card(
+    path,
+    *,
+    name,
+    summary,
+    rows,
+    config,
+    licence,
+    data,
+    limits,
+    pipeline_tag="text-classification",
+):
     """Writes a Markdown model card with the header that model hubs read.
 
     Args:
@@ -21,6 +32,9 @@ def model_card(path, *, name, summary, rows, config, licence, data, limits):
         licence: SPDX name, for example "apache-2.0".
         data: what it was trained and tested on, with the data's licence.
         limits: what it was not made for.
+        pipeline_tag: what model hubs file it under, such as
+            "question-answering", "fill-mask" or "feature-extraction"; None
+            where nothing fits.
 
     Returns:
         The path.
@@ -45,7 +59,7 @@ def model_card(path, *, name, summary, rows, config, licence, data, limits):
         "---",
         f"license: {json.dumps(licence)}",
         "library_name: keras",
-        "pipeline_tag: text-classification",
+        *([f"pipeline_tag: {pipeline_tag}"] if pipeline_tag else []),
         "tags: [keras, tensorflow, bert, knowledge-distillation]",
         f"metrics: {json.dumps(metrics)}",
         "---",
