@@ -413,7 +413,7 @@ def test_a_corpus_of_one_word(tokenizer, tmp_path, pairs):
 
 def test_a_language_that_is_not_the_vocabulary_s(tokenizer, tmp_path):
     texts = [Document("", "foo bar " * 20, "a", 1)] * 3
-    with pytest.raises(ValueError, match="half unknown.*vocabulary"):
+    with pytest.raises(ValueError, match=r"half \[UNK\].*vocabulary"):
         prepare_corpus(texts, tmp_path, tokenizer)
     # DistilBERT drops what is half unknown, [CLS] and [SEP] counted.
     examples = CorpusExamples(tokenizer, 12, min_length=3)
@@ -435,6 +435,24 @@ def test_documents_without_tokens_are_passed_over(tokenizer, tmp_path):
     assert len(corpus) > 5
     with pytest.raises(ValueError, match="no documents"):
         prepare_corpus([], tmp_path / "none", tokenizer)
+
+
+def test_a_block_with_tokens_in_one_document_makes_no_pairs(
+    tokenizer, tmp_path
+):
+    blank = Document("", "\u200b", "a", 9)
+    alone = Document("", "The cat sat. The dog ran.", "corpus.txt", 7)
+    rest = documents(4)
+    options = {"max_length": 24, "pairs": True, "block_characters": 20}
+    expected = prepare_corpus(rest, tmp_path / "a", tokenizer, **options)
+    # Two documents end a block here, as the first reaches its length.
+    corpus = prepare_corpus(
+        [alone, blank, *rest], tmp_path / "b", tokenizer, **options
+    )
+    assert rows(corpus) == rows(expected)
+    message = r"corpus\.txt, line 7.*of 2 document.*8 tokens were in the only"
+    with pytest.raises(ValueError, match=message):
+        prepare_corpus([alone, blank], tmp_path / "c", tokenizer, **options)
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,8 @@ class MagnitudePruning(keras.callbacks.Callback):
                 f"The training ended after {self._step()} steps, before the "
                 f"schedule pruned anything: this `fit` began at {self._began}, "
                 f"the schedule prunes from {self._schedule.begin_step} on "
-                f"every {self._schedule.frequency} steps. Choose a `begin_step` and "
-                "an `end_step` within the training."
+                f"every {self._schedule.frequency} steps. Choose a "
+                "`begin_step` and an `end_step` within the training."
             )
         self._apply()
 

@@ -102,16 +102,19 @@ class CorpusExamples:
             int32 `(N,)`; and of pairs `first_lengths`, int32 `(N,)`, up to the
             first [SEP], and `is_random`, uint8 `(N,)`. The counts:
             `documents`, `examples`, `tokens`, and `dropped`, tokens of text
-            that came into no sequence.
+            that came into no sequence, or that no second document had a text
+            to pair with.
         """
         ids, texts, bounds = self._tokenized(documents)
+        dropped = 0
         if self.pairs:
+            if len(texts) == 1:  # the others are of characters without tokens
+                texts, dropped = [], len(ids)
             first, second, is_random = self._pairs(texts, bounds)
         else:
             first, second = self._sequences(ids, bounds), None
         token_ids, lengths = self._assembled(ids, first, second)
         arrays = {"token_ids": token_ids, "lengths": lengths}
-        dropped = 0
         if self.pairs:
             arrays["first_lengths"] = (first[:, 1] - first[:, 0] + 2).astype(
                 "int32"

@@ -97,12 +97,15 @@ def prepare_corpus(
             path.unlink()
         for name in (INDEX, SETTINGS):
             (folder / name).unlink()
+        why = f"in sequences shorter than min_length={min_length} or half [UNK]"
+        mend = "the vocabulary of its language, or a smaller min_length"
+        if pairs:
+            why = "in the only document of a block that has any"
+            mend = "or make single sequences"
         raise ValueError(
             f"{first.path}, line {first.line}, and what follows: no example "
             f"came out of {sum(entry['documents'] for entry in entries)} "
             f"document(s); {sum(entry['dropped'] for entry in entries)} tokens "
-            f"were in sequences shorter than min_length={min_length} or half "
-            "unknown. Give more text, the vocabulary of its language, or a "
-            "smaller min_length."
+            f"were {why}. Give more text, {mend}."
         )
     return PreparedCorpus(folder)
