@@ -7,7 +7,8 @@ import os
 import numpy as np
 
 # A mapping keeps its file's descriptor, of which a process has 1024 on many
-# systems, 256 on some. One that is mapped anew costs 20 microseconds.
+# systems, 256 on some. To map one anew took 20 to 60 microseconds in a virtual
+# machine: 256 rows of 600 files 20 ms, of 10 files 2 ms (2026-11-23).
 MOST_OPEN = 64
 
 
