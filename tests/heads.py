@@ -48,8 +48,14 @@ CLASSIFIER = {
 }
 CLASSIFIERS = {
     f"{family}TextClassifier": (family, "TextClassifier", CLASSIFIER)
-    for family in ("Bert", "TinyBert", "DistilBert", "MobileBert")
+    for family in ("Bert", "DistilBert", "MobileBert")
 }
+CLASSIFIERS["TinyBertTextClassifier"] = (
+    "TinyBert",
+    "TextClassifier",
+    # Its head has none.
+    {key: x for key, x in CLASSIFIER.items() if key != "dropout"},
+)
 CLASSIFIERS["MobileBertPooledTextClassifier"] = (
     "MobileBert",
     "TextClassifier",
