@@ -32,15 +32,8 @@ import pathlib
 from typing import Literal
 
 from progress_line import say
-from run_folder import (
-    begin,
-    command_line,
-    finished,
-    identity,
-    run_folder,
-    save_model,
-    train,
-)
+from run_folder import begin, command_line, identity, run_folder, train
+from run_report import finished, save_model
 
 CALIBRATION_TEXTS = 400
 

@@ -39,14 +39,11 @@ from run_folder import (
     begin,
     callbacks,
     command_line,
-    conclude,
-    finished,
     identity,
     run_folder,
-    save_model,
-    show,
     train,
 )
+from run_report import conclude, finished, save_model, show
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,12 +32,11 @@ from run_folder import (
     begin,
     callbacks,
     command_line,
-    finished,
     identity,
     run_folder,
-    show,
     train,
 )
+from run_report import finished, show
 
 
 @dataclasses.dataclass(frozen=True)

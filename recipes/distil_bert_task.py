@@ -31,15 +31,8 @@ import pathlib
 import glue_runs
 import glue_training
 import students
-from run_folder import (
-    begin,
-    callbacks,
-    command_line,
-    finished,
-    identity,
-    run_folder,
-    show,
-)
+from run_folder import begin, callbacks, command_line, identity, run_folder
+from run_report import finished, show
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,15 +40,12 @@ from run_folder import (
     begin,
     callbacks,
     command_line,
-    conclude,
-    finished,
     identity,
     precision,
     run_folder,
-    save_model,
-    show,
     train,
 )
+from run_report import conclude, finished, save_model, show
 
 
 @dataclasses.dataclass(frozen=True)

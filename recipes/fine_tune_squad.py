@@ -25,15 +25,8 @@ import pathlib
 import typing
 
 import squad_runs
-from run_folder import (
-    begin,
-    command_line,
-    finished,
-    identity,
-    run_folder,
-    show,
-    train,
-)
+from run_folder import begin, command_line, identity, run_folder, train
+from run_report import finished, show
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,15 +34,8 @@ import glue_training
 import students
 import text_training
 from progress_line import say
-from run_folder import (
-    begin,
-    command_line,
-    finished,
-    identity,
-    run_folder,
-    show,
-    train,
-)
+from run_folder import begin, command_line, identity, run_folder, train
+from run_report import finished, show
 
 
 @dataclasses.dataclass(frozen=True)

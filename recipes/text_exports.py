@@ -11,7 +11,7 @@ import re
 import uuid
 
 from progress_line import ProgressLine, say
-from run_folder import model_row
+from run_report import model_row
 
 RECORD = "export.json"  # in the run folder: where the SavedModel goes
 MARK = "assets.extra/run.txt"  # in a version: whose it is

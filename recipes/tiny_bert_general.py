@@ -34,13 +34,11 @@ from run_folder import (
     begin,
     callbacks,
     command_line,
-    conclude,
-    finished,
     identity,
     run_folder,
-    show,
     train,
 )
+from run_report import conclude, finished, show
 
 
 @dataclasses.dataclass(frozen=True)
