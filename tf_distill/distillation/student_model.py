@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import functools
 
 import keras
 from keras import tree
@@ -12,6 +13,8 @@ from tf_distill.distillation.distribution import (
     build_optimizer,
     check_accumulation,
 )
+from tf_distill.distillation.held_model import HeldModel
+from tf_distill.models.checked_data import checked
 from tf_distill.models.token_checks import check_tokens
 
 # Whether the student is to return its inner tensors: during a training or
@@ -27,7 +30,7 @@ class Hidden:
         self.value = value
 
 
-class StudentModel(keras.Model):
+class StudentModel(HeldModel):
     """Is its student, but for what it returns inside a step; base of Distiller.
 
     Its weights are saved, never itself as a model: what a subclass needs
@@ -36,13 +39,14 @@ class StudentModel(keras.Model):
     Args:
         student: functional `keras.Model`.
         taps: the student, `tapped`.
+        held: `HeldSteps`.
         name: of the model.
     """
 
-    def __init__(self, student, taps, name=None):
+    def __init__(self, student, taps, held, name=None):
         # Of a float16 student Keras then scales the loss, which would else
         # lose its smallest gradients.
-        super().__init__(name=name, dtype=student.dtype_policy)
+        super().__init__(held, name=name, dtype=student.dtype_policy)
         self.student = student
         self._student_taps = Hidden(taps)
         self.built = True
@@ -105,10 +109,7 @@ class StudentModel(keras.Model):
         """Raises where `evaluate` would have nothing to tell."""
 
     def fit(self, x=None, *args, **kwargs):
-        self.check_tokens(x)
         validation = kwargs.get("validation_data")
-        pair = isinstance(validation, (tuple, list))
-        self.check_tokens(validation[0] if pair else validation)
         if validation is not None or kwargs.get("validation_split"):
             self.check_evaluation()
         for callback in tree.flatten(kwargs.get("callbacks")):
@@ -116,16 +117,20 @@ class StudentModel(keras.Model):
                 # Else it would fail after the first epoch only.
                 if not callback.save_weights_only:
                     self.get_config()
-        return super().fit(x, *args, **kwargs)
+        with checked(self.check_tokens, x, validation) as (x, validation):
+            if validation is not None:
+                kwargs["validation_data"] = validation
+            return super().fit(x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
         self.check_evaluation()
-        self.check_tokens(x)
-        return super().evaluate(x, *args, **kwargs)
+        with checked(self.check_tokens, x) as (x,):
+            return super().evaluate(x, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
-        check_tokens(self.student, x)
-        return super().predict(x, *args, **kwargs)
+        check = functools.partial(check_tokens, self.student)
+        with checked(check, x) as (x,):
+            return super().predict(x, *args, **kwargs)
 
     def save(self, *args, **kwargs):
         self.get_config()  # refused before Keras has opened the file

@@ -1,7 +1,10 @@
 """Lets a KerasHub task train on batches that are tokenized already."""
 
+import functools
+
 import keras
 
+from tf_distill.models.checked_data import checked
 from tf_distill.models.token_checks import check_tokens
 
 
@@ -12,8 +15,8 @@ class AcceptsTokens:
     `token_ids`, a `tf.data` dataset of such, and any `keras.utils.PyDataset`
     (`tf_distill.data.BucketedBatches`) are taken as they are, and of a dict
     what the model reads: batches have segments, DistilBERT has none. Ids
-    that the model has no embedding for are refused where they are in memory;
-    see `token_checks`.
+    that the model has no embedding for, rows of padding and sequences that are
+    too long are refused, see `token_checks` and `checked_data`.
     """
 
     def __call__(self, *args, **kwargs):
@@ -32,27 +35,30 @@ class AcceptsTokens:
 
     def fit(self, x=None, *args, **kwargs):
         validation = kwargs.get("validation_data")
-        pair = isinstance(validation, (tuple, list))
-        check_tokens(self, validation[0] if pair else validation)
-        if not _is_tokenized(x):
-            return super().fit(x, *args, **kwargs)
-        check_tokens(self, x)
-        if pair:
-            # Which KerasHub would tokenize only beside text to train on.
-            kwargs["validation_data"] = self.preprocess_samples(*validation)
-        return keras.Model.fit(self, x, *args, **kwargs)
+        with self._checked(x, validation) as (x, validation):
+            if validation is not None:
+                kwargs["validation_data"] = validation
+            if not _is_tokenized(x):
+                return super().fit(x, *args, **kwargs)
+            if isinstance(validation, (tuple, list)):
+                # Which KerasHub would tokenize only beside text to train on.
+                kwargs["validation_data"] = self.preprocess_samples(*validation)
+            return keras.Model.fit(self, x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
-        if _is_tokenized(x):
-            check_tokens(self, x)
-            return keras.Model.evaluate(self, x, *args, **kwargs)
-        return super().evaluate(x, *args, **kwargs)
+        with self._checked(x) as (x,):
+            if _is_tokenized(x):
+                return keras.Model.evaluate(self, x, *args, **kwargs)
+            return super().evaluate(x, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
-        if _is_tokenized(x):
-            check_tokens(self, x)
-            return keras.Model.predict(self, x, *args, **kwargs)
-        return super().predict(x, *args, **kwargs)
+        with self._checked(x) as (x,):
+            if _is_tokenized(x):
+                return keras.Model.predict(self, x, *args, **kwargs)
+            return super().predict(x, *args, **kwargs)
+
+    def _checked(self, *data):
+        return checked(functools.partial(check_tokens, self), *data)
 
 
 def _is_tokenized(x):

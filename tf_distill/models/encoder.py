@@ -3,9 +3,12 @@
 Letters: B batch, T tokens, D hidden width.
 """
 
+import functools
+
 import keras_hub
 
 from tf_distill.models import presets
+from tf_distill.models.checked_data import checked
 from tf_distill.models.tap_points import TapPoints
 from tf_distill.models.token_checks import check_tokens
 
@@ -26,6 +29,24 @@ class Encoder(keras_hub.models.Backbone):
     def __call__(self, *args, **kwargs):
         check_tokens(self, args[0] if args else kwargs.get("inputs"))
         return super().__call__(*args, **kwargs)
+
+    def fit(self, x=None, *args, **kwargs):
+        validation = kwargs.get("validation_data")
+        with self._checked(x, validation) as (x, validation):
+            if validation is not None:
+                kwargs["validation_data"] = validation
+            return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        with self._checked(x) as (x,):
+            return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        with self._checked(x) as (x,):
+            return super().predict(x, *args, **kwargs)
+
+    def _checked(self, *data):
+        return checked(functools.partial(check_tokens, self), *data)
 
     def tap_points(self):
         """Where the embeddings, hidden states and attention are."""

@@ -15,7 +15,8 @@ def check_tokens(model, inputs):
 
     Looks at NumPy arrays, and at the rows under `tf_distill.data`'s batches:
     what is in memory. A tensor might be on a GPU, and inside of a compiled
-    step there are no values to look at.
+    step there are no values to look at: `checked_data` brings the batches of
+    other datasets here.
 
     Args:
         model: an encoder or a task on one; of others nothing is known.
