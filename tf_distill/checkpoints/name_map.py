@@ -99,7 +99,7 @@ def assign(model, tensors, name_map, *, source, ignore=()):
             )
         elif value.dtype.kind != "f" and value.dtype.name != "bfloat16":
             problems.append(f"{name}: of {value.dtype}, which no weight is")
-        elif not _is_finite(value):
+        elif not is_finite(value):
             problems.append(f"{name}: holds NaN or infinity")
         else:
             assignments.append((variable, value))
@@ -144,6 +144,14 @@ def tensors_of(model, name_map):
     return tensors
 
 
-def _is_finite(value):
+def is_finite(value):
+    """Whether all numbers are finite in float32, in which weights are kept.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.checkpoints.name_map import is_finite
+        >>> is_finite(np.array([1.0, 1e300]))
+        False
+    """
     with np.errstate(over="ignore"):  # float64 that float32 cannot hold
-        return np.isfinite(value.astype("float32")).all()
+        return bool(np.isfinite(value.astype("float32", copy=False)).all())

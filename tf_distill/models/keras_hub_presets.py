@@ -1,11 +1,18 @@
 """Builds encoders and tasks from KerasHub's presets."""
 
+import pathlib
+
 from tf_distill.checkpoints.name_map import assign
 from tf_distill.models.hugging_face_presets import assign_encoder
 from tf_distill.models.preset_checks import (
     has_classes,
     no_head_without_classes,
+    read_keras_object,
     say_that_the_head_is_new,
+)
+from tf_distill.models.preset_weights import (
+    read_encoder_weights,
+    read_head_weights,
 )
 
 
@@ -19,7 +26,12 @@ def read_backbone(cls, preset, load_weights, **kwargs):
         **kwargs: constructor arguments that replace the preset's.
     """
     _check_known(cls, preset)
-    theirs = cls.keras_hub_cls.from_preset(str(preset), load_weights)
+    folder = _folder(preset, load_weights)
+    theirs = cls.keras_hub_cls.from_preset(
+        str(preset), load_weights and folder is None
+    )
+    if folder is not None:
+        read_encoder_weights(theirs, folder)
     return _backbone(cls, theirs, load_weights, **kwargs)
 
 
@@ -57,7 +69,7 @@ def _read_text_classifier(cls, preset, load_weights, head, **kwargs):
     if not cls.has_published_head:
         no_head_without_classes(preset, head)
     classes = {k: head[k] for k in ("num_classes",) if k in head}
-    theirs = cls.keras_hub_cls.from_preset(str(preset), load_weights, **classes)
+    theirs = _their_task(cls.keras_hub_cls, preset, load_weights, classes)
     backbone = _backbone(
         cls.backbone_cls, theirs.backbone, load_weights, **kwargs
     )
@@ -76,6 +88,31 @@ def _read_text_classifier(cls, preset, load_weights, head, **kwargs):
             source=theirs.name,
         )
     return classifier
+
+
+def _folder(preset, load_weights):
+    """Where weights are to be read from; None for a name.
+
+    What a name stands for KerasHub fetches and reads itself.
+    """
+    folder = pathlib.Path(preset)
+    return folder if load_weights and folder.is_dir() else None
+
+
+def _their_task(cls, preset, load_weights, classes):
+    folder = _folder(preset, load_weights)
+    theirs = cls.from_preset(
+        str(preset), load_weights and folder is None, **classes
+    )
+    if folder is None:
+        return theirs
+    read_encoder_weights(theirs.backbone, folder)
+    file = folder / "task.json"
+    if file.exists() and not classes:
+        saved_cls, _ = read_keras_object(file)
+        if issubclass(saved_cls, cls):
+            read_head_weights(theirs, folder)
+    return theirs
 
 
 def _check_known(cls, preset):

@@ -60,31 +60,6 @@ def check_same(preset, saved, given):
         )
 
 
-def check_weights(folder, names):
-    """Refuses HDF5 files of a Keras preset that are not whole, or not there.
-
-    Args:
-        folder: `pathlib.Path`.
-        names: a pattern of their names.
-    """
-    import h5py
-
-    files = sorted(folder.glob(names))
-    if not files:
-        raise ValueError(
-            f"{folder} has no {names}: it was copied in part. Copy or fetch "
-            "it again, or pass `load_weights=False` for random weights."
-        )
-    for file in files:
-        try:
-            h5py.File(file).close()
-        except OSError as error:
-            raise ValueError(
-                f"{file} is not a whole HDF5 file ({error}). Copy or fetch it "
-                "again."
-            ) from error
-
-
 def read_keras_object(file, given=()):
     """The class that a JSON file of a Keras preset names, and its arguments.
 

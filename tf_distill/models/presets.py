@@ -20,11 +20,14 @@ from tf_distill.models.preset_checks import (
     check_architecture,
     check_known,
     check_same,
-    check_weights,
     has_classes,
     no_head_without_classes,
     read_keras_object,
     say_that_the_head_is_new,
+)
+from tf_distill.models.preset_weights import (
+    read_encoder_weights,
+    read_head_weights,
 )
 
 
@@ -35,11 +38,14 @@ def load_backbone(cls, preset, load_weights=True, **kwargs):
     if kind == "architecture":
         check_architecture(cls, preset, load_weights)
         return cls(**architecture_arguments(preset, **kwargs))
-    _check_weights(kind, cls, preset, load_weights, kwargs)
+    _check_arguments(kind, cls, preset, load_weights, kwargs)
     if kind == "keras":
         kwargs = _with_dtype(preset, kwargs)
         load = keras_hub.models.Backbone.from_preset.__func__
-        return load(cls, str(preset), load_weights, **kwargs)
+        backbone = load(cls, str(preset), load_weights=False, **kwargs)
+        if load_weights:
+            read_encoder_weights(backbone, preset)
+        return backbone
     if kind == "keras_hub":
         return keras_hub_presets.read_backbone(
             cls, preset, load_weights, **kwargs
@@ -62,7 +68,7 @@ def load_task(cls, preset, load_weights=True, **kwargs):
         [n for n in head_names if n not in ("self", "backbone", "kwargs")],
     )
     if kind != "architecture":
-        _check_weights(kind, cls.backbone_cls, preset, load_weights, kwargs)
+        _check_arguments(kind, cls.backbone_cls, preset, load_weights, kwargs)
     if kind == "keras":
         kwargs = _with_dtype(preset, kwargs)
         return _task_from_keras(cls, preset, load_weights, head, kwargs)
@@ -118,16 +124,11 @@ def _kind(cls, preset):
     return "architecture", preset
 
 
-def _check_weights(kind, cls, preset, load_weights, kwargs):
-    """Refuses damaged weights, and others' arguments for a checkpoint's."""
-    folder = pathlib.Path(preset)
+def _check_arguments(kind, cls, preset, load_weights, kwargs):
+    """Refuses others' arguments for a checkpoint's weights."""
     if kind == "keras":
-        _, saved = read_keras_object(folder / "config.json", kwargs)
-    if not load_weights:
-        return
-    if kind != "hugging_face" and folder.is_dir():
-        check_weights(folder, "model*.weights.h5")
-    if not kwargs.keys() - FREE:
+        _, saved = read_keras_object(preset / "config.json", kwargs)
+    if not load_weights or not kwargs.keys() - FREE:
         return
     family = cls.hugging_face
     if kind == "hugging_face":
@@ -174,7 +175,6 @@ def _saved_head(cls, preset, load_weights, head):
     if load_weights and "num_classes" not in head:
         given = {name: head[name] for name in HEAD_ARGUMENTS if name in head}
         check_same(preset, saved, given)
-        check_weights(file.parent, "task.weights.h5")
     return saved
 
 
@@ -189,16 +189,20 @@ def _task_from_keras(cls, preset, load_weights, head, kwargs):
             # Names and meaning of other classes.
             others = {n: None for n in ("label_names", "task") if n in saved}
             head = {**others, **head}
+    # Of an encoder's preset KerasHub reads no weights into a given encoder.
+    given = saved is None and "backbone" in head
     if kwargs.keys() - {"dtype"}:
-        # KerasHub's task loader hands nothing but the dtype to the backbone,
-        # and reads the weights of a given one only if it reads a task's.
-        read = load_weights and saved is None
+        # KerasHub's task loader hands nothing but the dtype to the backbone.
         head["backbone"] = load_backbone(
-            cls.backbone_cls, preset, read, **kwargs
+            cls.backbone_cls, preset, load_weights=False, **kwargs
         )
         kwargs = {}
     load = keras_hub.models.Task.from_preset.__func__
-    task = load(cls, str(preset), load_weights, **head, **kwargs)
+    task = load(cls, str(preset), load_weights=False, **head, **kwargs)
+    if load_weights and not given:
+        read_encoder_weights(task.backbone, preset)
+    if load_weights and saved is not None and "num_classes" not in head:
+        read_head_weights(task, preset)
     if saved is None and load_weights and not has_classes(cls):
         say_that_the_head_is_new(task, preset)
     return task
