@@ -76,7 +76,7 @@ def jax_only(made, inputs, labels):
     # Changed weights of the teacher must count at once, as they are state.
     logs = made.evaluate(inputs, labels, verbose=0, return_dict=True)
     made.teacher.head.bias.assign(made.teacher.head.bias + 1.5 * np.eye(3)[0])
-    return {
+    return held(made, inputs, labels) | {
         "largest_constant": max(constants, default=0),
         "teacher_in_state": all(
             id(v) in variables for v in made.teacher.variables
@@ -87,6 +87,34 @@ def jax_only(made, inputs, labels):
                 "logits_loss"
             ],
         ],
+    }
+
+
+def held(made, inputs, labels):
+    """What is told of a teacher's infinite logits, and whether weights moved.
+
+    A finite teacher: its logits' kernel is too large for what it multiplies.
+    """
+    kernel = made.teacher.head.kernel
+    finite = np.array(kernel)
+    kernel.assign(np.full_like(finite, 3e38))
+
+    def values():
+        return [np.array(v) for v in (*ours, *made.optimizer.variables)]
+
+    ours = [*made.student.variables, *made.matches[0].projections[0].variables]
+    before, told = values(), ""
+    try:
+        made.fit(inputs, labels, batch_size=4, verbose=0)
+    except ValueError as error:
+        told = str(error)
+    after = values()
+    kernel.assign(finite)
+    made.fit(inputs, labels, batch_size=4, verbose=0)
+    return {
+        "told": told,
+        "held": all(map(np.array_equal, before, after)),
+        "goes_on": not all(map(np.array_equal, before, values())),
     }
 
 

@@ -84,3 +84,11 @@ def test_the_teacher_is_in_the_step_s_state(runs):
     assert found["largest_constant"] < 24
     before, after = found["changes"]
     assert abs(before - after) > 1e-3
+
+
+def test_an_infinite_signal_of_the_teacher_moves_nothing(runs):
+    found = runs["jax"]
+    assert "signal is infinite or NaN" in found["told"]
+    assert "['logits']" in found["told"]
+    assert found["held"]
+    assert found["goes_on"]

@@ -8,6 +8,7 @@ import numpy as np
 import pairs
 import pytest
 import tiny
+from on_backend import needs_tensorflow
 
 import tf_distill as td
 from tf_distill.distillation import tapped
@@ -503,30 +504,102 @@ def logarithm():
     return keras.Model(x, keras.ops.log(x), name="logarithm")
 
 
-def test_nan_in_a_teacher_s_signal():
+HELD = r"teacher's signal is infinite or NaN.*the matches \['logits'\] compare"
+
+
+def logarithm_s_student(**kwargs):
+    """Distilled for a step from what has a logarithm, so Adam has moments."""
     x = keras.Input((3,))
     student = tiny.randomize(keras.Model(x, dense(x, 3, "start")))
-    made = eager(student, logarithm(), td.LogitMatch(td.losses.LogitMSE()))
-    before = tiny.weights_of(student)
-    made.train_on_batch(abs(X) * 0 + 1)
-    between = tiny.weights_of(student)
-    assert any((a != b).any() for a, b in zip(before, between, strict=True))
-    with pytest.raises(ValueError, match="'logarithm' has NaN in its output"):
-        made.train_on_batch(-abs(X))
-    tiny.assert_same_weights(between, tiny.weights_of(student))
-    # A compiled step cannot raise: its loss says so.
-    made.compile(jit_compile=False)
-    steps = []
-    made.fit(
-        np.tile(-abs(X), (4, 1)),
-        batch_size=4,
-        epochs=3,
-        verbose=0,
-        callbacks=[
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda batch, logs: steps.append(batch)
-            ),
-        ],
+    made = td.Distiller(
+        student, logarithm(), [td.LogitMatch(td.losses.LogitMSE())]
     )
-    assert steps == [0]
+    optimizer = keras.optimizers.AdamW(0.1, use_ema=True, ema_momentum=0.5)
+    made.compile(optimizer, **kwargs)
+    made.fit(abs(X) + 1, batch_size=4, verbose=0)
+    return made
+
+
+def all_weights(made):
+    return [w.numpy() for w in (*made.variables, *made.optimizer.variables)]
+
+
+@pytest.mark.parametrize(
+    "use, mode",
+    [
+        ("fit", {"jit_compile": True}),
+        ("several", {"jit_compile": False}),
+        ("together", {"jit_compile": False, "steps_per_execution": 2}),
+        ("batch", {"run_eagerly": True}),
+        ("validation", {"jit_compile": False}),
+    ],
+)
+def test_nan_in_a_teacher_s_signal(use, mode):
+    made = logarithm_s_student(**mode)
+    before, bad = all_weights(made), -abs(X)
+    steps = []
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
+    with pytest.raises(ValueError, match=HELD):
+        if use == "fit":  # 0 has an infinite one
+            made.fit(0 * X, batch_size=4, callbacks=note, verbose=0)
+        elif use in ("several", "together"):
+            data = np.concatenate([bad, abs(X)])
+            made.fit(data, batch_size=4, shuffle=False, verbose=0)
+        elif use == "batch":
+            made.train_on_batch(bad)
+        else:
+            made.evaluate(bad, verbose=0)
+    assert not steps
+    assert before
+    for old, new in zip(before, all_weights(made), strict=True):
+        np.testing.assert_array_equal(old, new)
+    # And goes on with what is finite.
+    made.fit(abs(X) + 1, batch_size=4, callbacks=[note], verbose=0)
+    assert len(steps) == 1
+    changed = zip(before, all_weights(made), strict=True)
+    assert any((old != new).any() for old, new in changed)
+
+
+@needs_tensorflow
+def test_nan_on_one_of_two_replicas(two_replicas):
+    with two_replicas.scope():
+        made = logarithm_s_student(jit_compile=False)
+    before = all_weights(made)
+    with pytest.raises(ValueError, match=HELD):
+        made.fit(np.concatenate([-abs(X), abs(X)]), batch_size=8, verbose=0)
+    for old, new in zip(before, all_weights(made), strict=True):
+        np.testing.assert_array_equal(old, new)
+    made.fit(abs(X) + 1, batch_size=4, verbose=0)
+    changed = zip(before, all_weights(made), strict=True)
+    assert any((old != new).any() for old, new in changed)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_nan_at_padding_does_not_count(counts):
+    x = {
+        "token_ids": keras.Input((4, 3), name="token_ids"),
+        "padding_mask": keras.Input((4,), name="padding_mask"),
+    }
+    student = tiny.randomize(keras.Model(x, dense(x["token_ids"], 3, "start")))
+    teacher = keras.Model(x, keras.ops.log(x["token_ids"]))
+    match = td.LogitMatch(td.losses.LogitMSE())
+    made = eager(student, teacher, match)
+    inputs = {
+        "token_ids": np.ones((2, 4, 3), "float32"),
+        "padding_mask": np.array([[1, 1, 1, 0], [1, 1, 0, 0]], "float32"),
+    }
+    inputs["token_ids"][1, 1 if counts else 2] = -1
+    if counts:
+        with pytest.raises(ValueError, match=HELD):
+            made.train_on_batch(inputs)
+    else:
+        assert np.isfinite(made.train_on_batch(inputs)).all()
+
+
+def test_what_is_nan_of_the_student_alone_is_not_the_teacher_s():
+    made = logarithm_s_student(jit_compile=False)
+    made.student.get_layer("start").kernel.assign(np.full((3, 3), np.nan))
+    logs = made.fit(abs(X) + 1, batch_size=4, verbose=0).history
+    assert np.isnan(logs["logits_loss"][0])

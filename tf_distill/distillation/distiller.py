@@ -17,7 +17,6 @@ from tf_distill.distillation.compatibility import check_no_tokens
 from tf_distill.distillation.compiled_metrics import results, without_teacher
 from tf_distill.distillation.distribution import check_scope
 from tf_distill.distillation.match import check_matches
-from tf_distill.distillation.not_a_number import check_signals
 from tf_distill.distillation.side_by_side import side_by_side
 from tf_distill.distillation.state_scope import state_scope
 from tf_distill.distillation.student_model import Hidden, StudentModel
@@ -63,9 +62,9 @@ class Distiller(StudentModel):
         ValueError: no losses, two of one name, a match that does not fit the
             two models (layers, widths, heads, classes, vocabularies), a
             teacher that no match names, a model built outside the strategy's
-            scope, or NaN in a weight of the teacher. In eager steps also NaN
-            in its signals; in compiled ones the loss is NaN then: use
-            `keras.callbacks.TerminateOnNaN`.
+            scope, or NaN in a weight of the teacher. In a step: a signal of
+            the teacher, at a position that counts, that makes its match
+            infinite or NaN; the student is as it was before that step.
 
     Example:
         >>> import keras, numpy as np, tf_distill as td
@@ -114,7 +113,7 @@ class Distiller(StudentModel):
             if teachers.prefixes[match.teacher]:
                 check_no_tokens(match, student, student_taps.output)
             match.check(student_taps.output, network.output)
-        super().__init__(student, student_taps, name=name)
+        super().__init__(student, student_taps, terms.held, name=name)
         check_scope(self, [student, *teachers.models.values()])
         for match in losses:  # now that nothing is left to go wrong
             match.own(self, student_taps.output, network.output)
@@ -157,7 +156,8 @@ class Distiller(StudentModel):
         if keras.config.backend() != "jax":
             return ours
         weights = [match.term_weight.variable for match in self.matches]
-        return ours + self._teachers.variables_beside(self.variables) + weights
+        theirs = self._teachers.variables_beside(self.variables)
+        return ours + theirs + weights + [self.held.variable]
 
     def check_tokens(self, inputs):
         """Raises where one of the models cannot use what data holds."""
@@ -188,8 +188,6 @@ class Distiller(StudentModel):
         model = self._teacher_taps.value
         with state_scope(self, state):
             signals = model(needed(model, x), training=False)
-        if self.run_eagerly:
-            check_signals(signals, self._teachers.models.values())
         return x, Batch(y, signals), sample_weight
 
     def compute_loss(

@@ -4,6 +4,7 @@ Letters: B batch, T tokens.
 """
 
 import keras
+from keras import ops
 
 from tf_distill.distillation.match_losses import (
     check_loss,
@@ -165,19 +166,20 @@ class Match(keras.layers.Layer):
             "position counts and 0 where not."
         )
 
-    def call(self, student, teacher, where=None):
-        """Sum over the pairs, float32, `(B,)`, before the weight."""
+    def call(self, student, teacher, where=None, blank=False):
+        """Sum over the pairs, float32, `(B,)`; of zeros for a student's."""
         return sum(
-            self._term(index, student[ours], teacher[theirs], where)
+            self._term(index, student[ours], teacher[theirs], where, blank)
             for index, (ours, theirs) in enumerate(self.pairs)
         )
 
     def compute_mask(self, inputs, previous_mask):
         """None: of one value an example all count."""
 
-    def _term(self, index, student, teacher, where):
+    def _term(self, index, student, teacher, where, blank):
         if self.projections:
             student = self.projections[index % len(self.projections)](student)
+        student = ops.zeros_like(student) if blank else student
         if len(student.shape) < 3:
             where = None  # one value an example already: nothing is padded
         if where is not None:

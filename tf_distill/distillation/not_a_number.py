@@ -1,7 +1,7 @@
 """Tells of NaN where it comes from, before it is in every weight."""
 
 import keras
-from keras import ops, tree
+from keras import ops
 
 
 def check_weights(model):
@@ -28,31 +28,6 @@ def check_weights(model):
             f"The teacher {model.name!r} has NaN in {', '.join(bad)}: "
             "read its weights again, or train it again with a lower learning "
             "rate or in float32."
-        )
-
-
-def check_signals(signals, models):
-    """Raises where a signal is NaN; for eager steps, as it reads values.
-
-    Args:
-        signals: tensors by name.
-        models: the teachers that gave them.
-
-    Raises:
-        ValueError: names the signals.
-    """
-    bad = [
-        name
-        for name, x in signals.items()
-        if any(map(_has_nan, tree.flatten(x)))
-    ]
-    if bad:
-        names = ", ".join(repr(model.name) for model in models)
-        raise ValueError(
-            f"The teacher {names} has NaN in its {', '.join(bad)} for "
-            "this batch. Numbers too large for float16 become NaN: give the "
-            "teacher `dtype='float32'` or 'mixed_bfloat16'; or see whether "
-            "the batch has a row without any token."
         )
 
 

@@ -13,6 +13,7 @@ from tf_distill.distillation.distribution import (
     build_optimizer,
     check_accumulation,
 )
+from tf_distill.distillation.held_model import HeldModel
 from tf_distill.models.checked_data import checked
 from tf_distill.models.token_checks import check_tokens
 
@@ -29,7 +30,7 @@ class Hidden:
         self.value = value
 
 
-class StudentModel(keras.Model):
+class StudentModel(HeldModel):
     """Is its student, but for what it returns inside a step; base of Distiller.
 
     Its weights are saved, never itself as a model: what a subclass needs
@@ -38,13 +39,14 @@ class StudentModel(keras.Model):
     Args:
         student: functional `keras.Model`.
         taps: the student, `tapped`.
+        held: `HeldSteps`.
         name: of the model.
     """
 
-    def __init__(self, student, taps, name=None):
+    def __init__(self, student, taps, held, name=None):
         # Of a float16 student Keras then scales the loss, which would else
         # lose its smallest gradients.
-        super().__init__(name=name, dtype=student.dtype_policy)
+        super().__init__(held, name=name, dtype=student.dtype_policy)
         self.student = student
         self._student_taps = Hidden(taps)
         self.built = True
