@@ -5,6 +5,7 @@ import pytest
 import tiny
 from on_backend import weight_gradients
 
+from tf_distill.distillation import tapped
 from tf_distill.models import BertBackbone
 
 
@@ -19,6 +20,17 @@ def test_against_keras_hub(tmp_path):
     assert set(found) == set(expected)
     for name in expected:
         np.testing.assert_allclose(found[name], expected[name], atol=1e-6)
+    # Each block's, as what one does wrong the next may hide.
+    own = {f"transformer_layer_{n}": f"hidden_states/{n}" for n in range(2)}
+    layers = keras.Model(
+        theirs.input, {own[n]: theirs.get_layer(n).output for n in own}
+    )
+    expected_layers = layers(inputs)
+    found_layers = tapped(ours, sorted(own.values()))(inputs)
+    for name in own.values():
+        np.testing.assert_allclose(
+            found_layers[name], expected_layers[name], atol=1e-6
+        )
     # The tanh approximation is no detail: the exact GELU gives other numbers.
     exact = BertBackbone.from_preset(tmp_path, activation="gelu")
     assert not np.allclose(

@@ -87,6 +87,13 @@ def test_heads_that_do_not_divide(family):
         heads.BACKBONES[family](num_heads=3, num_layers=1)
 
 
+@pytest.mark.parametrize("family", heads.BACKBONES)
+@pytest.mark.parametrize("num_layers", [0, -1])
+def test_no_layers(family, num_layers):
+    with pytest.raises(ValueError, match=f"`num_layers` is {num_layers}, but"):
+        heads.BACKBONES[family](num_layers=num_layers)
+
+
 def test_tables_do_not_begin_with_the_same_numbers():
     # One unseeded initializer for several layers gives all of them one draw.
     ours = BertBackbone(**tiny.SIZES)

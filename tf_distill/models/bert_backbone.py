@@ -16,7 +16,7 @@ from tf_distill.models.embeddings import (
     segment_embedding,
     token_embedding,
 )
-from tf_distill.models.encoder import Encoder
+from tf_distill.models.encoder import Encoder, check_num_layers
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
@@ -50,7 +50,8 @@ class BertBackbone(Encoder):
     the tanh of a dense layer on [CLS].
 
     Raises:
-        ValueError: `num_heads` does not divide `hidden_dim`.
+        ValueError: `num_heads` does not divide `hidden_dim`, or there are no
+            layers.
 
     Example:
         >>> import numpy as np
@@ -85,6 +86,7 @@ class BertBackbone(Encoder):
         **kwargs,
     ):
         # === Layers ===
+        check_num_layers(num_layers)
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
         self.token_embedding = token_embedding(
             vocabulary_size, hidden_dim, dtype

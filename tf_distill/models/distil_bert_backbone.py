@@ -15,7 +15,7 @@ from tf_distill.models.embeddings import (
     position_embedding,
     token_embedding,
 )
-from tf_distill.models.encoder import Encoder
+from tf_distill.models.encoder import Encoder, check_num_layers
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
@@ -43,7 +43,8 @@ class DistilBertBackbone(Encoder):
     Outputs: the last hidden states, `(B, T, D)`.
 
     Raises:
-        ValueError: `num_heads` does not divide `hidden_dim`.
+        ValueError: `num_heads` does not divide `hidden_dim`, or there are no
+            layers.
 
     Example:
         >>> from tf_distill.models import DistilBertBackbone
@@ -73,6 +74,7 @@ class DistilBertBackbone(Encoder):
         **kwargs,
     ):
         # === Layers ===
+        check_num_layers(num_layers)
         self.token_embedding = token_embedding(
             vocabulary_size, hidden_dim, dtype
         )

@@ -95,6 +95,22 @@ def last_hidden_states(outputs):
     return outputs["sequence_output"] if isinstance(outputs, dict) else outputs
 
 
+def check_num_layers(num_layers):
+    """Raises where an encoder would have no block.
+
+    Args:
+        num_layers: int.
+
+    Raises:
+        ValueError: it is less than 1.
+    """
+    if num_layers < 1:
+        raise ValueError(
+            f"`num_layers` is {num_layers}, but an encoder has 1 block at "
+            "least: embeddings alone attend to nothing."
+        )
+
+
 def check_encoder(task, backbone):
     """Raises where a task is given an encoder that its head cannot read.
 

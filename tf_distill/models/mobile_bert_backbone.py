@@ -16,7 +16,7 @@ from tf_distill.models.embeddings import (
     segment_embedding,
     token_embedding,
 )
-from tf_distill.models.encoder import Encoder
+from tf_distill.models.encoder import Encoder, check_num_layers
 
 
 @keras.saving.register_keras_serializable(package="tf_distill")
@@ -63,8 +63,8 @@ class MobileBertBackbone(Encoder):
     Outputs: the last hidden states, `(B, T, D)`. There is no pooler.
 
     Raises:
-        ValueError: `num_heads` does not divide `bottleneck_dim`, or an
-            argument has no such option.
+        ValueError: `num_heads` does not divide `bottleneck_dim`, there are no
+            layers, or an argument has no such option.
 
     Example:
         >>> from tf_distill.models import MobileBertBackbone
@@ -102,6 +102,7 @@ class MobileBertBackbone(Encoder):
         **kwargs,
     ):
         # === Layers ===
+        check_num_layers(num_layers)
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
         self.token_embedding = token_embedding(
             vocabulary_size, embedding_dim, dtype
