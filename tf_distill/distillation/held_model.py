@@ -15,11 +15,12 @@ class HeldModel(keras.Model):
     """Plain Keras, but for steps that `held` holds; base of StudentModel.
 
     Args:
-        held: `HeldSteps`, which the steps' losses tell what they find.
+        held: `HeldSteps`, which the steps' losses tell what they find; None
+            where there is no teacher.
         **kwargs: as for `keras.Model`.
     """
 
-    def __init__(self, held, **kwargs):
+    def __init__(self, held=None, **kwargs):
         super().__init__(**kwargs)
         self.held = held
         self.optimizer = None
@@ -28,7 +29,8 @@ class HeldModel(keras.Model):
     def optimizer(self):
         """The compiled one; within a step on TensorFlow, held with it."""
         found = self._compiled_optimizer()
-        if _training.get() and keras.config.backend() == "tensorflow":
+        on_tensorflow = keras.config.backend() == "tensorflow"
+        if self.held is not None and on_tensorflow and _training.get():
             return _HeldOptimizer(found, self.held)
         return found
 
@@ -43,10 +45,11 @@ class HeldModel(keras.Model):
             done = super().train_step(*args)
         finally:
             _training.reset(token)
-        if len(args) == 1:  # TensorFlow
+        if len(args) == 1 or self.held is None:  # TensorFlow has no state
             return done
         (before, _), (logs, after) = args, done
-        return logs, self.held.state(before, after)
+        variables = self.non_trainable_variables
+        return logs, self.held.state(variables, before, after)
 
     def fit(
         self,
@@ -82,16 +85,22 @@ class HeldModel(keras.Model):
 
     def train_on_batch(self, *args, **kwargs):
         logs = super().train_on_batch(*args, **kwargs)
-        self.held.check()
+        self._check_held()
         return logs
 
     def test_on_batch(self, *args, **kwargs):
         logs = super().test_on_batch(*args, **kwargs)
-        self.held.check()
+        self._check_held()
         return logs
+
+    def _check_held(self):
+        if self.held is not None:
+            self.held.check()
 
     def _raising(self, callbacks):
         """Callbacks and, before them, one that raises."""
+        if self.held is None:
+            return callbacks
         if isinstance(callbacks, keras.callbacks.CallbackList):
             there = [type(callback) for callback in callbacks.callbacks]
             if RaiseIfHeld not in there:  # as it is where `fit` evaluates

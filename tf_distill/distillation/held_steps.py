@@ -14,7 +14,7 @@ class HeldSteps:
     From the step that finds one on, no step moves a weight or anything of the
     optimizer until `check` has raised: so nothing is lost, although compiled
     steps cannot raise. The variable is in no checkpoint and in no model's
-    weights; the Distiller appends it to JAX's non-trainable ones, as the last.
+    weights; the Distiller adds it to JAX's non-trainable ones.
 
     Args:
         names: list of str, `(M,)`, the matches'.
@@ -52,15 +52,17 @@ class HeldSteps:
         """Whether steps are held, a bool tensor."""
         return ops.any(ops.greater(self.variable, 0.0))
 
-    def state(self, before, after):
+    def state(self, variables, before, after):
         """The state after a step on JAX, of which weights may be held.
 
         Args:
+            variables: the non-trainable ones, `variable` among them.
             before, after: tuples of the values of the trainable, non-trainable,
                 optimizer's and metrics' variables.
         """
         trainable, others, optimizer, metrics = after
-        held = ops.any(ops.greater(others[-1], 0.0))
+        (index,) = (i for i, x in enumerate(variables) if x is self.variable)
+        held = ops.any(ops.greater(others[index], 0.0))
         trainable, optimizer = tree.map_structure(
             lambda old, new: ops.where(held, old, new),
             [list(before[0]), list(before[2])],

@@ -39,11 +39,11 @@ class StudentModel(HeldModel):
     Args:
         student: functional `keras.Model`.
         taps: the student, `tapped`.
-        held: `HeldSteps`.
+        held: `HeldSteps`, or None without a teacher.
         name: of the model.
     """
 
-    def __init__(self, student, taps, held, name=None):
+    def __init__(self, student, taps, held=None, name=None):
         # Of a float16 student Keras then scales the loss, which would else
         # lose its smallest gradients.
         super().__init__(held, name=name, dtype=student.dtype_policy)
