@@ -1,13 +1,17 @@
 """Against the figures that were worked out from the papers, by hand."""
 
+import collections
 import json
+import math
 import resource
 import subprocess
 import sys
+import threading
 
 import keras
 import pytest
 
+from tf_distill import models
 from tf_distill.benchmark.__main__ import main
 from tf_distill.benchmark.papers import PAPER_FIGURES
 from tf_distill.benchmark.sizes import (
@@ -181,6 +185,55 @@ def test_the_command_of_some(capsys):
     for size in found:
         check(size)
     assert "tiny_bert_4l_312d, 2 of 2" in progress
+
+
+def sizes_of_weights(cls, name, **arguments):
+    """Numbers in the weights of a model by kind, as `kernel`; none is drawn."""
+    counts = collections.Counter()
+
+    def count():
+        with keras.StatelessScope(initialize_variables=False):
+            model = cls.from_preset(name, load_weights=False, **arguments)
+            for weight in model.weights:
+                counts[weight.name] += math.prod(weight.shape)
+
+    thread = threading.Thread(target=count)  # see `architecture_size`
+    thread.start()
+    thread.join()
+    return counts
+
+
+def at_full_depth(cls, name):
+    one, two = (sizes_of_weights(cls, name, num_layers=n) for n in (1, 2))
+    more = ARCHITECTURES[name].arguments["num_layers"] - 1
+    return {kind: one[kind] + more * (two[kind] - one[kind]) for kind in one}
+
+
+def projection(width, target):
+    dense = keras.layers.Dense(target)
+    dense.build((None, width))
+    return dense.count_params()
+
+
+def test_other_ways_to_count_that_the_notes_name():
+    bert = sizes_of_weights(models.BertBackbone, "bert_small_4l_512d")
+    assert bert.total() + projection(512, 768) == 29_157_632
+    assert projection(312, 768) == 240_384
+    tiny = architecture_size("tiny_bert_4l_312d")["params"]
+    assert tiny + projection(312, 768) == 14_492_976
+    classifier = models.TinyBertTextClassifier.from_preset(
+        "tiny_bert_4l_312d", load_weights=False, num_classes=2
+    )
+    assert classifier.count_params() + projection(312, 768) == 14_591_258
+    mobile = at_full_depth(
+        models.MobileBertBackbone, "mobile_bert_paper_24l_512d"
+    )
+    without_norms = sum(mobile.values()) - mobile["gamma"] - mobile["beta"]
+    assert without_norms == 25_296_640
+    teacher = at_full_depth(models.MobileBertBackbone, "ib_bert_large_24l_512d")
+    for kind in ("bias", "gamma", "beta"):
+        del teacher[kind]
+    assert sum(teacher.values()) == 293_773_568
 
 
 @pytest.mark.slow
