@@ -83,6 +83,9 @@ def check(inputs):
     check_tokens(ENCODER, inputs)
 
 
+# On JAX Keras holds a model's weights for as long as `fit` runs, and does not
+# give them back where a batch raises.
+@needs_tensorflow
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("dataset", [tf_data, Own])
 def test_a_compiled_model_is_spared_what_it_cannot_read(dataset, jit_compile):
@@ -137,6 +140,7 @@ def test_what_a_thread_of_the_pipeline_finds(workers):
     assert raised.type is ValueError
 
 
+@needs_tensorflow
 def test_a_distiller_and_an_encoder_look_too():
     student = tiny.classifier(num_layers=1)
     match = td.LogitMatch(td.losses.SoftCrossEntropy())
@@ -154,6 +158,7 @@ def test_a_distiller_and_an_encoder_look_too():
                 use(data, verbose=0)
 
 
+@needs_tensorflow
 def test_a_teacher_with_ids_of_its_own():
     match = td.LogitMatch(td.losses.SoftCrossEntropy())
     distiller = td.Distiller(
