@@ -274,7 +274,7 @@ def test_the_pictures_are_of_the_logs_and_the_results(
     run = folder / "run"
     _, rows = read_results(folder)
     with drawn.figures(monkeypatch) as figures:
-        histories = tiny_glue.recipe("run_folder").histories(run)
+        histories = tiny_glue.recipe("run_report").histories(run)
         curves, quality = tmp_path / "curves.png", tmp_path / "quality.png"
         report.plot_curves(curves, histories, "val_macro_f1")
         report.plot_quality_against_latency(quality, list(rows.values()))
