@@ -136,8 +136,9 @@ def test_more_shards_than_are_open_at_a_time(tmp_path, monkeypatch):
     if not descriptors.exists():
         pytest.skip("this system does not list a process's files")
     before = len(list(descriptors.iterdir()))
+    pieces = [[np.frombuffer(content, "uint8")] for content in contents]
     for shard in range(len(shards)):
-        shards.write(shard, [contents[row] for row in shards.rows(shard)])
+        shards.write(shard, [pieces[row] for row in shards.rows(shard)])
     assert len(shards) == 40 and shards.damaged() == []
     assert [shards.read(row).tobytes() for row in range(40)] == contents
     assert len(list(descriptors.iterdir())) <= before + 2
@@ -154,7 +155,7 @@ def test_more_shards_than_are_open_at_a_time(tmp_path, monkeypatch):
         else:
             with pytest.raises(ValueError, match="00003.bin is missing or"):
                 shards.read(3)
-    shards.write(3, [contents[3]])
+    shards.write(3, [pieces[3]])
     assert shards.read(3).tobytes() == contents[3]
 
 

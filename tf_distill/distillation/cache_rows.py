@@ -139,7 +139,7 @@ class RowLayout:
             num_tokens, num_predictions: int, `(B,)`.
 
         Returns:
-            list of B bytes.
+            list of B lists of uint8 arrays, which lie end to end.
 
         Raises:
             ValueError: a signal is NaN.
@@ -153,15 +153,15 @@ class RowLayout:
             pieces = []
             for name, shape, dtype in self._parts:
                 part = tuple(slice(n) for n in _lengths(shape, *lengths))
-                piece = signals[name][(row, *part)].astype(dtype)
+                piece = np.ascontiguousarray(signals[name][(row, *part)], dtype)
                 if dtype.kind != "i" and np.isnan(piece).any():
                     raise ValueError(
                         f"The teacher's {name!r} is NaN for row {numbers[row]}"
                         ": nothing can be learned from it. Check the teacher's "
                         "weights and dtype."
                     )
-                pieces.append(piece)
-            rows.append(b"".join(piece.tobytes() for piece in pieces))
+                pieces.append(piece.reshape(-1).view("uint8"))
+            rows.append(pieces)
         return rows
 
     def unpack(self, rows, num_tokens, num_predictions, padded):

@@ -49,7 +49,7 @@ class SignalRows:
             rows: numbers of rows, `(N,)`.
 
         Returns:
-            list of N bytes.
+            list of N lists of uint8 arrays, which lie end to end.
 
         Raises:
             ValueError: a signal is NaN.
