@@ -35,7 +35,8 @@ def test_totals_by_hand():
         expected = sum(terms[name].mean() for name in names)
         np.testing.assert_allclose(total(made, INPUTS), expected, rtol=1e-5)
     found = total(built(prediction), INPUTS, pairs.LABELS)
-    np.testing.assert_allclose(found, terms["logits"].mean(), rtol=1e-5)
+    expected = terms["logits"].mean() / pairs.TEMPERATURE**2  # as eq. 10
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_each_stage_trains_what_it_reaches_and_nothing_else():

@@ -46,7 +46,8 @@ def pre_training(
 
     Args:
         student: masked language model of MobileBERT, such as
-            `MobileBertMaskedLM`.
+            `MobileBertMaskedLM`. The published code transfers without its
+            dropout: build it with `attention_dropout=0.0` for that.
         teacher: the same of IB-BERT, of as many blocks of the same width.
         data: batches with `mask_positions`, `mask_weights` and labels,
             `(B, P)`; with a next-sentence head a dict of labels by output.
@@ -160,7 +161,8 @@ def transfer_matches(blocks, num_blocks):
     """Feature maps and attention of some blocks, over their whole number.
 
     The weights are the published code's. Its target for the two statistics was
-    by mistake those of all layers at once.
+    by mistake those of all layers at once. Its Keras version divides by the
+    number of blocks so far, which only changes what the learning rate means.
 
     Args:
         blocks: iterable of int, counted from 0.

@@ -19,8 +19,10 @@ def inner_matches(layer_map="uniform"):
     """Embeddings, hidden states and attention scores, all of weight 1.
 
     The sum over layers of equations 7 to 9, with the matrices W_e and W_h. The
-    published code has one `fit_dense`, with a bias, for both; averages over
-    padding; and leaves dropout on in the teacher.
+    published code has one `fit_dense` for both, which is no argument here: two
+    matrices can be equal, and a bias, which it has as well, only adds to the
+    one that the student's layer normalization has learnt before. By mistake,
+    it averages over padding and leaves dropout on in the teacher.
 
     Args:
         layer_map: see `tf_distill.distillation.layer_map`.
@@ -104,6 +106,7 @@ def task(
     learning_rate=5e-5,
     prediction_learning_rate=3e-5,
     temperature=1.0,
+    scaled=False,
     make_optimizer=None,
     layer_map="uniform",
     metrics="auto",
@@ -115,6 +118,13 @@ def task(
     First the inner signals, then what the teacher predicts; no labels, which
     the paper tried without gain. Train on augmented data.
 
+    The published code's optimizer is BERT's first one, which corrects no bias,
+    and clips each weight's gradient by itself; its intermediate stage has a
+    constant learning rate. `make_optimizer` may return such ones: a
+    `tf_distill.optimizers.Lamb(bias_correction=False, clipnorm=1.0)` without
+    layer adaptation, or what
+    `tf_distill.methods.distillation_stage.adamw(5e-5, warmup=None)` makes.
+
     Args:
         student: `TinyBertTextClassifier` or another task, begun from general
             distillation.
@@ -124,7 +134,9 @@ def task(
         prediction_epochs: int.
         learning_rate: float, of the intermediate stage.
         prediction_learning_rate: float; 1, 2 or 3e-5, chosen on dev.
-        temperature: float, of the soft labels.
+        temperature: float, T, of the soft labels.
+        scaled: bool, whether their loss is times T², which keeps its gradient's
+            size; neither the paper nor its code does that.
         make_optimizer: function of the number of steps that returns an
             optimizer, instead of AdamW, for both stages.
         layer_map: see `tf_distill.distillation.layer_map`.
@@ -164,7 +176,9 @@ def task(
             "prediction",
             student,
             teacher,
-            lambda: [LogitMatch(prediction_loss(student, temperature))],
+            lambda: [
+                LogitMatch(prediction_loss(student, temperature, scaled=scaled))
+            ],
             data,
             prediction_epochs,
             make_optimizer or adamw(prediction_learning_rate),
@@ -175,17 +189,23 @@ def task(
     ]
 
 
-def prediction_loss(student, temperature=1.0):
+def prediction_loss(student, temperature=1.0, *, scaled=True):
     """The loss on logits for a student's `task`.
 
     Soft cross-entropy (eq. 10), which the published code divides by the number
-    of classes and does not multiply with T². For several labels its sigmoid
+    of classes: a match's `weight` gives that. For several labels its sigmoid
     sibling; for scores the squared error to the teacher's, where the published
-    code takes the gold score and leaves the teacher out.
+    code takes the gold score and leaves the teacher out: a student's own
+    `compile()` and `fit` do that.
+
+    Args:
+        student: `keras.Model`, see `tf_distill.methods.labels.task_of`.
+        temperature: float, T; of no account for scores.
+        scaled: bool, whether the value is times T², as equation 10 is not.
     """
     kind = task_of(student)
     if kind == "regression":
         return LogitMSE()
     if kind == "multilabel":
-        return SoftSigmoidCrossEntropy(temperature=temperature)
-    return SoftCrossEntropy(temperature=temperature)
+        return SoftSigmoidCrossEntropy(temperature=temperature, scaled=scaled)
+    return SoftCrossEntropy(temperature=temperature, scaled=scaled)
