@@ -82,6 +82,41 @@ def test_candidates_are_those_of_one_call_a_word(
     assert found[1][19, 22] == best_by_hand(masked_lm, own, {6}, 6, 4)
 
 
+def test_candidates_are_the_original_s_as_in_the_code_not_the_copy_s(
+    tokenizer, masked_lm
+):
+    """Algorithm 1 of the paper reads what it has replaced before."""
+    find = MaskedLMCandidates(tokenizer, masked_lm, 4)
+    (found,) = find(TEXTS[3:], [replaceable_words(TEXTS[3])])
+    spans, own = replaceable_words(TEXTS[3]), ids_of(TEXTS[3])
+    differ = 0
+    for place in range(1, len(own)):
+        code = best_by_hand(masked_lm, own, {place}, place, 4)
+        copy = [WORDS.index(found[s][0]) for s in spans[:place]] + own[place:]
+        paper = best_by_hand(masked_lm, copy, {place}, place, 4)
+        assert found[spans[place]] == code
+        differ += paper != code
+    assert differ
+
+
+def test_second_texts_of_the_code_stand_beside_one_first(glove):
+    """Its rows are changed in place: 1 first, the last; here the pair's own."""
+    firsts, seconds = ["cats", "dogs", "mice"], ["cows", "x1"]
+    row, code = ["cats", "cows"], []
+    for column, texts in enumerate((firsts, seconds)):
+        for text in texts:
+            row[column] = text
+            code.append(tuple(row))
+    beside_a_copied_second = {a for a, b in code if b == "x1"}
+    assert beside_a_copied_second == {"mice"}
+    augmenter = Augmenter(None, None, glove, candidates=3, replaced=0.5)
+    copies = list(augmenter.augment(table(["cats"], ["cows"]), 60))
+    seconds = {second for _, _, second in copies} - {"cows"}
+    assert seconds
+    for second in seconds:
+        assert len({a for _, a, b in copies if b == second}) > 1
+
+
 def test_several_words_masked_at_once(tokenizer, masked_lm):
     find = MaskedLMCandidates(tokenizer, masked_lm, 3, masked_share=0.25)
     (found,) = find(TEXTS[3:], [replaceable_words(TEXTS[3])])

@@ -28,6 +28,25 @@ def test_mobile_bert_s_phase_as_its_code_weighs_it():
     np.testing.assert_allclose(ours, code, rtol=1e-6)
 
 
+def test_mobile_bert_s_code_averages_over_padding():
+    mask = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]])
+    unit = [standardized(x) for x in (TEACHER, STUDENT)]
+    for loss, values in (
+        (losses.FeatureMapMSE(), ((unit[0] - unit[1]) ** 2).mean(-1)),
+        (
+            losses.FeatureMapMean(),
+            (TEACHER.mean(-1) - STUDENT.mean(-1)) ** 2,
+        ),
+        (losses.FeatureMapVariance(), abs(TEACHER.var(-1) - STUDENT.var(-1))),
+    ):
+        code, ours = values.mean(), values[mask > 0].mean()
+        assert abs(code - ours) > 0.02
+        weight = mask.sum(1) / mask.sum(1).mean()
+        found = loss(TEACHER, STUDENT, sample_weight=weight, where=mask)
+        np.testing.assert_allclose(found, ours, rtol=1e-5)
+        np.testing.assert_allclose(loss(TEACHER, STUDENT), code, rtol=1e-5)
+
+
 def test_statistics_of_all_layers_are_a_bug():
     # The published code compares a student's mean and variance with those of
     # the list of all of the teacher's layers, which broadcasts.

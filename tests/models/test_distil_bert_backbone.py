@@ -95,6 +95,28 @@ def test_half_precision_near_float32():
     )
 
 
+def test_dropout_follows_attention_too_as_hugging_face_s_does_not():
+    """It has 1 and 2 a block: of the weights and after the feed-forward."""
+    ours, inputs = encoders.distil_bert(dropout=0.5), batch()
+    layers = [
+        x for x in ours._flatten_layers() if isinstance(x, keras.layers.Dropout)
+    ]
+    more = [x for x in layers if x.name == "attention_output_dropout"]
+    blocks = len(ours.blocks)
+    assert (len(layers), len(layers) - len(more)) == (
+        1 + 3 * blocks,
+        1 + 2 * blocks,
+    )
+    expected = np.asarray(ours(inputs))
+    for layer in layers:
+        layer.rate = 0.5 if layer in more else 0.0
+    dropped = np.asarray(ours(inputs, training=True))
+    assert abs(dropped - expected).max() > 0.1
+    for layer in more:
+        layer.rate = 0.0
+    np.testing.assert_array_equal(ours(inputs, training=True), expected)
+
+
 def test_it_begins_with_layers_of_a_bert():
     teacher = tiny.backbone(num_layers=4)
     ours = encoders.distil_bert()

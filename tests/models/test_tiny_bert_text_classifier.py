@@ -15,6 +15,19 @@ def test_a_bert_head_s_weights_give_other_logits():
     assert not np.allclose(stock(inputs), ours(inputs), atol=1e-2)
 
 
+@pytest.mark.parametrize("cls", [BertTextClassifier, TinyBertTextClassifier])
+def test_the_paper_s_head_and_its_code_s(cls):
+    """The code has a ReLU on what the pooler returns; the paper tells none."""
+    classifier, inputs = tiny.classifier(cls=cls), tiny.batch()
+    pooled = np.asarray(classifier.backbone(inputs)["pooled_output"])
+    kernel, bias = (w.numpy() for w in classifier.head.weights)
+    paper = pooled @ kernel + bias
+    code = np.maximum(pooled, 0.0) @ kernel + bias
+    assert abs(paper - code).max() > 0.1
+    expected = code if cls is TinyBertTextClassifier else paper
+    np.testing.assert_allclose(classifier(inputs), expected, atol=1e-5)
+
+
 def test_no_dropout_in_the_head(tmp_path):
     encoder = tiny.backbone(dropout=0.0)
     with pytest.raises(ValueError, match="head has no dropout.*dropout=0.9"):

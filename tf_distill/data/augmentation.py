@@ -27,11 +27,13 @@ CHUNK = 256  # rows whose words go through the masked language model together
 class Augmenter:
     """Makes copies of texts in which words are replaced by candidates.
 
-    A word's candidates are found once, in the original text. Those of a word
-    that is one piece of the vocabulary are a masked language model's, those of
-    others its nearest words in GloVe's vectors. In each copy every word that
-    has candidates is replaced with a probability by one of them, all alike.
-    What becomes of a row depends on `(seed, row)`, not on the rows around it.
+    A word's candidates are found once, in the original text, as the published
+    code does; the paper's algorithm asks anew in each copy, which is as many
+    times the work. Those of a word that is one piece of the vocabulary are a
+    masked language model's, those of others its nearest words in GloVe's
+    vectors. In each copy every word that has candidates is replaced with a
+    probability by one of them, all alike. What becomes of a row depends on
+    `(seed, row)`, not on the rows around it.
 
     Pairs are copied as wholes: words of both texts are replaced in each copy.
     The published code replaces words of one text at a time, and puts those of
