@@ -82,11 +82,25 @@ def models():
     return student, pairs.teacher(num_layers=2)
 
 
+class Note(keras.callbacks.Callback):
+    """Writes a line for every step that was done: the stage's name."""
+
+    def __init__(self, file, name):
+        super().__init__()
+        self.file, self.name = file, name
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.file.write(f"{self.name}\n")
+
+
 def main(folder, **compiling):
     """Trains, and writes the weights and the history beside the run."""
     keras.utils.set_random_seed(0)
     student, teacher = models()
     made = stages(student, teacher, data(), **compiling)
+    steps = open(folder / "steps.txt", "w", buffering=1)
+    for stage in made:
+        stage.fit["callbacks"] = [Note(steps, stage.name)]
     history = td.run_stages(made, folder / "run", every_steps=2)
     weights = tiny.weights_of(student)
     np.savez(

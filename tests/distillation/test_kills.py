@@ -39,18 +39,28 @@ def processes():
     return context
 
 
-def run(processes, folder, compiling, kill_after=None):
-    """Whether the run ended by itself, and how long it took."""
+def run(processes, folder, compiling, wait=lambda process: process.join()):
+    """Runs until it ends, or is killed where `wait` returns before.
+
+    Returns:
+        None if the run ended by itself, else the names of the stages of all
+        steps that it had done since it was started.
+    """
     folder.mkdir(exist_ok=True)
+    steps = folder / "steps.txt"
+    steps.write_text("")
     process = processes.Process(target=attempt, args=(folder, compiling))
-    began = time.monotonic()
     process.start()
-    process.join(kill_after)
-    if process.is_alive():
+    wait(process)
+    killed = process.is_alive()
+    if killed:
         os.kill(process.pid, signal.SIGKILL)
-        process.join()
+    process.join()
     assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode == 0, time.monotonic() - began
+    # It may have ended between the two lines above.
+    if not killed or process.exitcode == 0:
+        return None
+    return steps.read_text().split()
 
 
 def result(folder):
@@ -58,39 +68,66 @@ def result(folder):
         return {name: file[name] for name in file.files}
 
 
-def kill_and_compare(processes, tmp_path, kills, **compiling):
-    """Runs again and again until so many kills have met a run."""
-    ended, seconds = run(processes, tmp_path / "whole", compiling)
-    assert ended
-    expected = result(tmp_path / "whole")
-    generator = np.random.default_rng()  # any moment will do
-    left, number, stages = kills, 0, set()
-    while left:
-        folder = tmp_path / f"run-{number}"
-        ended = False
-        while not ended:
-            # At most a third of a run, so that several meet each.
-            after = generator.uniform(0, seconds / 3) if left else None
-            ended, _ = run(processes, folder, compiling, after)
-            left -= not ended
-            stages |= {path.name for path in folder.glob("run/0?-*")}
-        found = result(folder)
-        assert found.keys() == expected.keys()
-        for name in expected:
-            np.testing.assert_array_equal(found[name], expected[name], name)
-        number += 1
-    return stages
+def assert_same_result(folder, whole):
+    found, expected = result(folder), result(whole)
+    assert found.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], name)
 
 
 def test_three_kills(processes, tmp_path):
+    """One in each stage, somewhere in or between its steps."""
     # Without graphs, which take far longer to trace than these steps to run.
-    kill_and_compare(processes, tmp_path, 3, run_eagerly=True)
+    compiling = {"run_eagerly": True}
+    assert run(processes, tmp_path / "whole", compiling) is None
+    generator = np.random.default_rng()  # any moment will do
+    folder, before = tmp_path / "run", []
+    for name in ("inner", "logits", "labels"):
+        wanted = generator.integers(1, 3)  # of 5 or 10
+
+        def wait(process, name=name, wanted=wanted):
+            while process.is_alive():
+                done = (folder / "steps.txt").read_text().split()
+                if done.count(name) >= wanted:
+                    return time.sleep(generator.uniform(0, 0.01))
+                time.sleep(0.001)
+
+        done = run(processes, folder, compiling, wait)
+        assert done is not None, f"ended before it was killed in {name!r}"
+        assert not (folder / "weights.npz").exists()
+        # Where it was meant to be, and from where the last one was left.
+        assert done[-1] == name
+        assert set(done) <= {*before, name}
+        before = [name]
+    assert run(processes, folder, compiling) is None
+    assert set((folder / "steps.txt").read_text().split()) == {"labels"}
+    assert_same_result(folder, tmp_path / "whole")
 
 
 @pytest.mark.slow
 def test_twenty_kills(processes, tmp_path):
-    stages = kill_and_compare(processes, tmp_path, 20)
-    assert stages == {"01-inner", "02-logits", "03-labels"}
+    began = time.monotonic()
+    assert run(processes, tmp_path / "whole", {}) is None
+    seconds = time.monotonic() - began
+    generator = np.random.default_rng()  # any moment will do
+    kills, number = [], 0
+    while len(kills) < 20:
+        folder, done = tmp_path / f"run-{number}", []
+        while done is not None:
+            # At most a third of a run, so that several meet each.
+            after = None
+            if len(kills) < 20:
+                after = generator.uniform(0, seconds / 3)
+            done = run(processes, folder, {}, lambda x, t=after: x.join(t))
+            # Once it has written its weights there is nothing left to lose.
+            met = done is not None and not (folder / "weights.npz").exists()
+            kills += [done] if met else []
+        assert_same_result(folder, tmp_path / "whole")
+        number += 1
+    assert len(kills) == 20
+    # Some before the first step; the last step of others was of each stage.
+    last = {done[-1] for done in kills if done}
+    assert last == {"inner", "logits", "labels"}
 
 
 @pytest.mark.skipif(
