@@ -1,6 +1,7 @@
 """Trains tiny models for 20 steps and writes the losses; run by test_jax.py.
 
-`KERAS_BACKEND=jax python jax_run.py <weights.npz> <losses.json>`
+`KERAS_BACKEND=jax python jax_run.py <weights.npz> <losses.json>`; with
+`parallel` at the end each batch is shared by all devices that JAX has.
 """
 
 import json
@@ -12,7 +13,9 @@ import pairs
 import tiny
 
 
-def main(weights_file, losses_file):
+def main(weights_file, losses_file, parallel=""):
+    if parallel:
+        keras.distribution.set_distribution(keras.distribution.DataParallel())
     made = pairs.distiller(theirs=pairs.teacher(dropout=0.5))
     stored = np.load(weights_file)
     models = {"student": made.student, "teacher": made.teacher}
@@ -54,7 +57,13 @@ def main(weights_file, losses_file):
         "predicted": made.predict(inputs, verbose=0).tolist(),
         "student": [w.tolist() for w in tiny.weights_of(made.student)],
     }
-    if keras.config.backend() == "jax":
+    if parallel:
+        found["devices"] = [
+            len(v.value.sharding.device_set)
+            for model in models.values()
+            for v in model.variables
+        ]
+    elif keras.config.backend() == "jax":
         found |= jax_only(made, inputs, labels)
     with open(losses_file, "w") as file:
         json.dump(found, file)

@@ -21,15 +21,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(backend, weights, folder):
-    losses = folder / f"{backend}.json"
+def run(backend, weights, folder, *options, **variables):
+    losses = folder / f"{backend}{''.join(options)}.json"
     path = [str(p) for p in (REPOSITORY, HERE, HERE.parent)]
     done = subprocess.run(
-        [sys.executable, HERE / "jax_run.py", weights, losses],
+        [sys.executable, HERE / "jax_run.py", weights, losses, *options],
         env={
             **os.environ,
             "KERAS_BACKEND": backend,
             "PYTHONPATH": os.pathsep.join(path),
+            **variables,
         },
         capture_output=True,
         text=True,
@@ -52,9 +53,12 @@ def runs(tmp_path_factory):
         },
     )
     found = {b: run(b, weights, folder) for b in ("jax", "tensorflow")}
+    two = "--xla_force_host_platform_device_count=2"
+    found["parallel"] = run("jax", weights, folder, "parallel", XLA_FLAGS=two)
     assert {name: run["backend"] for name, run in found.items()} == {
         "jax": "jax",
         "tensorflow": "tensorflow",
+        "parallel": "jax",
     }
     return found
 
@@ -74,6 +78,24 @@ def test_twenty_steps_are_the_same(runs):
     )
     for one, two in zip(ours["student"], theirs["student"], strict=True):
         np.testing.assert_allclose(one, two, atol=1e-4)
+
+
+def test_two_devices_are_one(runs):
+    """By `keras.distribution.DataParallel`: batches of 4, 2 on each."""
+    ours, theirs = runs["parallel"], runs["jax"]
+    # Weights and the teacher's are on both.
+    assert set(ours["devices"]) == {2}
+    assert len(ours["steps"]) == len(theirs["steps"]) == 20
+    logs = [[*run["steps"], run["evaluated"]] for run in (ours, theirs)]
+    for one, two in zip(*logs, strict=True):
+        assert set(one) == set(two)
+        for name in one:
+            np.testing.assert_allclose(one[name], two[name], 1e-6, 1e-6)
+    for one, two in zip(ours["student"], theirs["student"], strict=True):
+        np.testing.assert_allclose(one, two, 1e-6, 1e-6)
+    np.testing.assert_allclose(
+        ours["predicted"], theirs["predicted"], 1e-5, 1e-6
+    )
 
 
 def test_the_teacher_is_in_the_step_s_state(runs):
