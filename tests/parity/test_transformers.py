@@ -96,13 +96,13 @@ def theirs(kind, family, config):
     return model
 
 
-def theirs_as_published(family):
-    """A masked LM of theirs in its default size, initialized as they do."""
+def theirs_as_published(family, kind="ForMaskedLM", **config):
+    """A model of theirs in its default size, initialized as they do."""
     torch.manual_seed(0)
     config = getattr(transformers, f"{family}Config")(
-        attn_implementation="eager"
+        attn_implementation="eager", **config
     )
-    return getattr(transformers, f"{family}ForMaskedLM")(config).eval()
+    return getattr(transformers, f"{family}{kind}")(config).eval()
 
 
 def run(model, inputs):
