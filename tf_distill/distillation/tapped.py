@@ -82,7 +82,9 @@ def check_functional(model):
         raise ValueError(
             f"{getattr(model, 'name', model)!r} is a {type(model).__name__}, "
             "whose inner tensors cannot be reached: build it as a functional "
-            "`keras.Model`."
+            "`keras.Model`. Of a Sequential that begins with an Input, this is "
+            "one, with its weights: `keras.Model(model.inputs[0], "
+            "model.outputs[0])`."
         )
 
 
