@@ -46,7 +46,7 @@ def classifier(seed=0, num_classes=3, cls=models.BertTextClassifier, **sizes):
     """A classifier with random weights and, unless told, no dropout."""
     own = {
         name: sizes.pop(name)
-        for name in ("label_names", "preprocessor", "name")
+        for name in ("label_names", "preprocessor", "name", "task")
         if name in sizes
     }
     dropout = sizes.pop("dropout", 0.0)

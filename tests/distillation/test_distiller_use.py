@@ -112,6 +112,44 @@ def test_statistics_are_those_of_a_softmax(loss, units, expected):
     assert set(logs) == {"loss", "logits_loss"} | expected
 
 
+@pytest.mark.parametrize(
+    ("task", "units", "expected"),
+    [
+        ("classification", 3, STATISTICS),
+        ("multilabel", 3, set()),
+        ("regression", 1, set()),
+    ],
+)
+def test_statistics_of_a_classifier_whatever_the_loss(task, units, expected):
+    inputs = tiny.batch()
+    student, teacher = (
+        tiny.classifier(seed, units, task=task, num_layers=1) for seed in (1, 2)
+    )
+    made = td.Distiller(student, teacher, [td.LogitMatch(td.losses.LogitMSE())])
+    made.compile(run_eagerly=True)
+    logs = made.test_on_batch(inputs, return_dict=True)
+    assert set(logs) == {"loss", "logits_loss"} | expected
+    if expected:
+        ours, theirs = (
+            np.asarray(m(inputs), "float64") for m in (student, teacher)
+        )
+        same = ours.argmax(-1) == theirs.argmax(-1)
+        assert logs["agreement"] == same.mean()
+        p = tiny.softmax(ours)
+        entropy = -(p * np.log(p)).sum(-1).mean()
+        np.testing.assert_allclose(logs["student_entropy"], entropy, rtol=1e-5)
+
+
+def test_no_statistics_where_no_logits_are_matched():
+    student, teacher = (tiny.classifier(s, num_layers=1) for s in (1, 2))
+    match = td.LayerMatch("hidden_states", td.losses.HiddenMSE())
+    made = td.Distiller(student, teacher, [match])
+    made.compile(loss=pairs.label_loss(), run_eagerly=True)
+    labels = np.array([0, 2, 1, 2])
+    logs = made.test_on_batch(tiny.batch(), labels, return_dict=True)
+    assert set(logs) == {"loss", "hidden_states_loss"}
+
+
 # Weights that change
 
 

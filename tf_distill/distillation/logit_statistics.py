@@ -17,8 +17,12 @@ _NAMES = ("agreement", "student_entropy", "teacher_entropy")
 class LogitStatistics:
     """Means of `logit_statistics` over what is counted, as it is weighted.
 
-    For each output whose logits a match takes for those of a softmax (the
-    others' mean nothing), and for each teacher.
+    For each output that a match compares and whose logits are those of a
+    softmax, and for each teacher. They are where the match's loss takes them so
+    or the student is a text classifier whose `task` is `"classification"`,
+    whatever the loss; of several labels, or of scores, the largest and the
+    entropy mean nothing. Where no logits are matched there is nothing of the
+    teacher's to agree with.
 
     Args:
         matches: connected matches of a Distiller.
@@ -36,7 +40,7 @@ class LogitStatistics:
             signal = match.pairs[0][0]
             if (
                 role_of(signal) == OUTPUT
-                and isinstance(match.loss, _SOFTMAX_LOSSES)
+                and _of_a_softmax(match)
                 and (match.teacher, signal) not in self._matches
             ):
                 self._matches[match.teacher, signal] = match
@@ -68,6 +72,14 @@ class LogitStatistics:
                     counted = counted * ops.expand_dims(weights, -1)
             for value in logit_statistics(student[ours], teacher[theirs]):
                 next(trackers).update_state(value, sample_weight=counted)
+
+
+def _of_a_softmax(match):
+    """Whether the logits that a match compares are a softmax's."""
+    return (
+        isinstance(match.loss, _SOFTMAX_LOSSES)
+        or match.task == "classification"
+    )
 
 
 def logit_statistics(student, teacher):

@@ -68,6 +68,7 @@ class Match(keras.layers.Layer):
         self.teacher = teacher
         self.projections = []
         self.pairs = ()
+        self.task = None
 
     @property
     def weight(self):
@@ -94,6 +95,8 @@ class Match(keras.layers.Layer):
             )
         pairs = list(self.signals(student, teacher))
         check_signals_for(self.loss, pairs, self.name)
+        # What its logits mean; see `LogitStatistics`.
+        self.task = getattr(student, "task", None)
         self.pairs = tuple(
             (ours, full_signal(self.teacher, theirs)) for ours, theirs in pairs
         )
