@@ -242,6 +242,47 @@ def test_problems_of_the_head_and_the_encoder_at_once(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("dtype", "read"),
+    [
+        ("float16", True),
+        ("bfloat16", True),
+        ("float64", True),
+        ("int8", False),
+        ("uint16", False),
+        ("bool", False),
+        ("complex64", False),
+        ("S", False),
+    ],
+)
+def test_dtypes(tmp_path, dtype, read):
+    import ml_dtypes
+
+    tensors = tiny.hugging_face_tensors()
+    name = "encoder.layer.1.output.dense.weight"
+    dtype = getattr(ml_dtypes, dtype, None) or np.dtype(dtype)
+    tensors[name] = tensors[name].astype(dtype)
+    write_bert(tmp_path, tensors)
+    if not read:
+        with pytest.raises(ValueError, match=rf"\n  {name}: of ") as error:
+            BertBackbone.from_preset(tmp_path)
+        assert "bert_model.ckpt" in str(error.value)
+        assert str(error.value).count("\n  ") == 1
+        return
+    kernel = BertBackbone.from_preset(tmp_path).blocks[1].get_layer("output")
+    expected = tensors[name].astype("float32").T
+    np.testing.assert_array_equal(kernel.kernel, expected)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite(tmp_path, value):
+    tensors = tiny.hugging_face_tensors()
+    tensors["pooler.dense.bias"][3] = value
+    write_bert(tmp_path, tensors)
+    with pytest.raises(ValueError, match="pooler.dense.bias: holds NaN or"):
+        BertBackbone.from_preset(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("words", "lowercase"),
     [(tiny.WORDS, True), ([*tiny.WORDS[:-1], "The"], False)],
 )
@@ -262,6 +303,9 @@ def test_a_capital_among_the_words_says_that_they_are_cased(
 def test_configs_that_are_not_read(tmp_path):
     write_bert(tmp_path, hidden_act="tanh")
     with pytest.raises(ValueError, match="bert_config.json: hidden_act is 'ta"):
+        BertBackbone.from_preset(tmp_path)
+    write_bert(tmp_path, num_attention_heads=3)
+    with pytest.raises(ValueError, match="bert_config.json: .*attention_heads"):
         BertBackbone.from_preset(tmp_path)
     write_bert(tmp_path)
     with pytest.raises(ValueError, match="is a 'bert', but only 'mobilebert'"):

@@ -87,6 +87,38 @@ def test_all_mistakes_are_listed_at_once(preset):
         assert set(error.value.problems) == expected
 
 
+@pytest.mark.parametrize(
+    ("dtype", "read"),
+    [
+        ("float16", True),
+        ("float64", True),
+        ("int8", False),
+        ("bool", False),
+        ("complex64", False),
+        ("S3", False),
+    ],
+)
+def test_dtypes(preset, dtype, read):
+    name = "layers/position_embedding/vars/0"
+    value = np.arange(96).reshape(12, 8).astype(dtype)
+    with h5py.File(preset / FILES[0], "r+") as content:
+        replace(content, name, value)
+    if not read:
+        with pytest.raises(ValueError, match=f"{name}: of .*no weight is"):
+            models.BertBackbone.from_preset(preset)
+        return
+    found = models.BertBackbone.from_preset(preset).position_embedding
+    np.testing.assert_array_equal(found.position_embeddings, value)
+
+
+def test_heads_that_do_not_divide(preset):
+    content = json.loads((preset / "config.json").read_text())
+    content["config"]["num_heads"] = 3
+    (preset / "config.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="`num_heads`|sizes in its config"):
+        models.BertBackbone.from_preset(preset)
+
+
 def test_a_head_that_does_not_fit(preset):
     with h5py.File(preset / FILES[1], "r+") as content:
         replace(content, "layers/dense/vars/0", np.ones((8, 4), "float32"))
