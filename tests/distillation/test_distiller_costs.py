@@ -9,11 +9,14 @@ import weakref
 
 import keras
 import numpy as np
+import pairs
 import pytest
+import stage_run
 import tiny
 from on_backend import needs_tensorflow
 
 import tf_distill as td
+from tf_distill.data.wrapped_batches import WrappedBatches
 from tf_distill.distillation.terms import Terms
 
 HERE = pathlib.Path(__file__).parent
@@ -67,6 +70,78 @@ def test_steps_and_epochs_of_like_shapes_are_traced_once(monkeypatch):
     # In the first epoch the first step of each kind, and none thereafter.
     assert len(set(after[:4])) == len(set(after[4:steps])) == 1
     assert set(after[steps:]) == {after[steps - 1]}
+
+
+def several_losses():
+    """Four matches and a loss on labels, of models with projections."""
+    made = pairs.distiller(
+        pairs.student(num_layers=1), pairs.teacher(num_layers=2)
+    )
+    made.compile(
+        keras.optimizers.Adam(0.01),
+        loss=pairs.label_loss(),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    return made, stage_run.data()
+
+
+class Answers(WrappedBatches):
+    """A label of a row stands for the places of two tokens."""
+
+    def __getitem__(self, index):
+        inputs, labels = self.batches[index]
+        return inputs, {"start": labels % 2, "end": (labels + 1) % 2}
+
+
+def of_questions():
+    """The second step on SQuAD: two outputs, each with soft and hard labels."""
+    student, teacher = (
+        tiny.randomize(
+            td.models.BertQuestionAnswering(
+                tiny.backbone(num_layers=layers, dropout=0.1)
+            ),
+            layers,
+        )
+        for layers in (1, 2)
+    )
+    data = Answers(stage_run.data())
+    (stage,) = td.methods.distil_bert.fine_tuning(student, teacher, data)
+    return stage.build(), data
+
+
+@needs_tensorflow  # JAX traces anew for every length of a batch
+@pytest.mark.parametrize(
+    "make, first",
+    [
+        (several_losses, 1),
+        # Keras makes the mean of each output's loss within the first step,
+        # which TensorFlow therefore traces again.
+        (of_questions, 2),
+    ],
+)
+def test_several_losses_are_traced_once_for_all_lengths(
+    monkeypatch, make, first
+):
+    traced, after, shapes = [], [], set()
+    total = Terms.total
+
+    def counted(self, *args):
+        traced.append(args)
+        return total(self, *args)
+
+    monkeypatch.setattr(Terms, "total", counted)
+    made, data = make()
+    assert len(made.matches) > 1
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: after.append(len(traced))
+    )
+    for index in range(len(data)):
+        shapes.add(data[index][0]["token_ids"].shape)
+    for _ in range(2):
+        made.fit(data, epochs=2, shuffle=False, callbacks=[note], verbose=0)
+    assert len(shapes) > 2
+    assert after == [first] * 4 * len(data)
 
 
 # Memory
