@@ -1,4 +1,4 @@
-"""Prints the peak memory of steps, in MB; run by test_distiller_costs.py.
+"""Prints the peak memory of steps, in MB; run by test_costs.py.
 
 `python memory_run.py` trains a student by itself, with a teacher of twelve
 blocks, and then that teacher: a line each.
