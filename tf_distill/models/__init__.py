@@ -17,6 +17,9 @@ from tf_distill.models.bert_question_answering_preprocessor import (
 )
 from tf_distill.models.bert_text_classifier import BertTextClassifier
 from tf_distill.models.bert_token_classifier import BertTokenClassifier
+from tf_distill.models.bert_token_classifier_preprocessor import (
+    BertTokenClassifierPreprocessor,
+)
 from tf_distill.models.distil_bert_backbone import DistilBertBackbone
 from tf_distill.models.distil_bert_masked_lm import DistilBertMaskedLM
 from tf_distill.models.distil_bert_question_answering import (
@@ -30,6 +33,9 @@ from tf_distill.models.distil_bert_text_classifier import (
 )
 from tf_distill.models.distil_bert_token_classifier import (
     DistilBertTokenClassifier,
+)
+from tf_distill.models.distil_bert_token_classifier_preprocessor import (
+    DistilBertTokenClassifierPreprocessor,
 )
 from tf_distill.models.mobile_bert_backbone import MobileBertBackbone
 from tf_distill.models.mobile_bert_masked_lm import MobileBertMaskedLM
@@ -54,12 +60,14 @@ __all__ = [
     "BertQuestionAnsweringPreprocessor",
     "BertTextClassifier",
     "BertTokenClassifier",
+    "BertTokenClassifierPreprocessor",
     "DistilBertBackbone",
     "DistilBertMaskedLM",
     "DistilBertQuestionAnswering",
     "DistilBertQuestionAnsweringPreprocessor",
     "DistilBertTextClassifier",
     "DistilBertTokenClassifier",
+    "DistilBertTokenClassifierPreprocessor",
     "MobileBertBackbone",
     "MobileBertMaskedLM",
     "MobileBertQuestionAnswering",

@@ -1,9 +1,11 @@
 """BERT with a classification head on every token."""
 
 import keras
-import keras_hub
 
 from tf_distill.models.bert_backbone import BertBackbone
+from tf_distill.models.bert_token_classifier_preprocessor import (
+    BertTokenClassifierPreprocessor,
+)
 from tf_distill.models.token_classifier import TokenClassifier
 
 
@@ -11,19 +13,18 @@ from tf_distill.models.token_classifier import TokenClassifier
 class BertTokenClassifier(TokenClassifier):
     """Dropout and a dense layer on each of BERT's last hidden states.
 
-    Nothing reads BERT's pooler, so that training leaves it as it is, and
-    Keras says once that it has no gradient.
+    Nothing reads BERT's pooler, so that training leaves it as it is.
 
     Args:
         backbone: `BertBackbone`.
         num_classes: int, C.
-        preprocessor: `keras_hub.models.BertTextClassifierPreprocessor`, or
-            None for inputs that are token ids already.
+        preprocessor: `BertTokenClassifierPreprocessor`, or None for inputs
+            that are token ids already.
         dropout: float, before the logits.
         label_names: the C class names in the order of the logits, or None.
 
     Inputs: the backbone's. Outputs: logits, `(B, T, C)`; those of padding
-    mean nothing: give them a `sample_weight` of 0.
+    mean nothing: label them -100.
 
     Example:
         >>> from tf_distill.models import BertTokenClassifier
@@ -37,4 +38,4 @@ class BertTokenClassifier(TokenClassifier):
     """
 
     backbone_cls = BertBackbone
-    preprocessor_cls = keras_hub.models.BertTextClassifierPreprocessor
+    preprocessor_cls = BertTokenClassifierPreprocessor

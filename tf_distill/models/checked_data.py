@@ -60,13 +60,27 @@ def checked(check, *data):
     for each in data:
         pair = isinstance(each, (tuple, list)) and len(each)
         check(each[0] if pair else each)
-    try:
+    with raised_again(found):
         yield [_checked(each, check_batch) for each in data]
+
+
+@contextlib.contextmanager
+def raised_again(found):
+    """Raises an error itself where TensorFlow hands on its words in another.
+
+    Args:
+        found: list of errors, to which a function in a `tf.data` pipeline adds
+            what it raises. Empty afterwards.
+    """
+    try:
+        yield
     except Exception as error:
         for ours in found:
             if ours is not error and str(ours) in str(error):
                 raise ours from None
         raise
+    finally:
+        found.clear()
 
 
 def _checked(data, check):

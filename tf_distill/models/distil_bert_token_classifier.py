@@ -1,9 +1,11 @@
 """DistilBERT with a classification head on every token."""
 
 import keras
-import keras_hub
 
 from tf_distill.models.distil_bert_backbone import DistilBertBackbone
+from tf_distill.models.distil_bert_token_classifier_preprocessor import (
+    DistilBertTokenClassifierPreprocessor,
+)
 from tf_distill.models.token_classifier import TokenClassifier
 
 
@@ -14,13 +16,13 @@ class DistilBertTokenClassifier(TokenClassifier):
     Args:
         backbone: `DistilBertBackbone`.
         num_classes: int, C.
-        preprocessor: `keras_hub.models.DistilBertTextClassifierPreprocessor`,
-            or None for inputs that are token ids already.
+        preprocessor: `DistilBertTokenClassifierPreprocessor`, or None for
+            inputs that are token ids already.
         dropout: float, before the logits.
         label_names: the C class names in the order of the logits, or None.
 
     Inputs: the backbone's. Outputs: logits, `(B, T, C)`; those of padding
-    mean nothing: give them a `sample_weight` of 0.
+    mean nothing: label them -100.
 
     Example:
         >>> from tf_distill.models import DistilBertTokenClassifier
@@ -35,4 +37,4 @@ class DistilBertTokenClassifier(TokenClassifier):
     """
 
     backbone_cls = DistilBertBackbone
-    preprocessor_cls = keras_hub.models.DistilBertTextClassifierPreprocessor
+    preprocessor_cls = DistilBertTokenClassifierPreprocessor

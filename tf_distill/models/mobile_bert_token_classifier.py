@@ -1,8 +1,10 @@
 """MobileBERT with a classification head on every token."""
 
 import keras
-import keras_hub
 
+from tf_distill.models.bert_token_classifier_preprocessor import (
+    BertTokenClassifierPreprocessor,
+)
 from tf_distill.models.mobile_bert_backbone import MobileBertBackbone
 from tf_distill.models.token_classifier import TokenClassifier
 
@@ -14,13 +16,13 @@ class MobileBertTokenClassifier(TokenClassifier):
     Args:
         backbone: `MobileBertBackbone`.
         num_classes: int, C.
-        preprocessor: `keras_hub.models.BertTextClassifierPreprocessor`, or
-            None for inputs that are token ids already.
+        preprocessor: `BertTokenClassifierPreprocessor`, or None for inputs
+            that are token ids already.
         dropout: float, before the logits.
         label_names: the C class names in the order of the logits, or None.
 
     Inputs: the backbone's. Outputs: logits, `(B, T, C)`; those of padding
-    mean nothing: give them a `sample_weight` of 0.
+    mean nothing: label them -100.
 
     Example:
         >>> from tf_distill.models import MobileBertTokenClassifier
@@ -35,4 +37,4 @@ class MobileBertTokenClassifier(TokenClassifier):
     """
 
     backbone_cls = MobileBertBackbone
-    preprocessor_cls = keras_hub.models.BertTextClassifierPreprocessor
+    preprocessor_cls = BertTokenClassifierPreprocessor

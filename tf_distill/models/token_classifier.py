@@ -9,21 +9,31 @@ import keras_hub
 from tf_distill.layers import Dense
 from tf_distill.models import presets
 from tf_distill.models.accepts_tokens import AcceptsTokens
+from tf_distill.models.checked_data import raised_again
 from tf_distill.models.encoder import (
     check_encoder,
     check_preprocessor,
     last_hidden_states,
 )
 from tf_distill.models.text_classifier import check_label_names
-from tf_distill.models.weighted_cross_entropy import WeightedCrossEntropy
+from tf_distill.models.token_classifier_preprocessor import with_numbers
+from tf_distill.models.trains_part import LeavesPooler
+from tf_distill.models.weighted_cross_entropy import (
+    CountedAccuracy,
+    WeightedCrossEntropy,
+)
+from tf_distill.models.word_labels import are_words, padded
 
 
-class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
+class TokenClassifier(AcceptsTokens, LeavesPooler, keras_hub.models.Task):
     """Base of the token classifiers: dropout and a dense layer on each token.
 
-    Labels are class indices, `(B, T)`. Padding has logits too, which mean
-    nothing, as have those of [CLS] and [SEP]: give a `sample_weight`, `(B, T)`,
-    of 0 wherever there is no label, and any class there.
+    Of words, lists of str, with a label each the preprocessor makes what it
+    trains on: `fit`, `evaluate` and `preprocess_samples` take lists of them,
+    padded arrays, and datasets of ragged or padded batches. Labels are numbers
+    of classes, or their `label_names`. Of token ids they are numbers, `(B, T)`.
+    Padding has logits too, which mean nothing, as have those of [CLS] and
+    [SEP]: labels of -100 do not count, nor does a `sample_weight` of 0.
 
     Args:
         backbone: `tf_distill.models.encoder.Encoder`.
@@ -93,8 +103,9 @@ class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
         Args:
             optimizer: `"auto"` is Adam at 5e-5.
             loss: `"auto"` is the cross-entropy on class indices, its mean
-                weighted by the `sample_weight`, `(B, T)`; one a row is refused.
-            weighted_metrics: `"auto"` is accuracy.
+                over the labels that are not -100, weighted by the
+                `sample_weight`, `(B, T)`; one a row is refused.
+            weighted_metrics: `"auto"` is the accuracy, of the same labels.
             **kwargs: see `keras.Model.compile`.
         """
         if optimizer == "auto":
@@ -102,10 +113,56 @@ class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
         if loss == "auto":
             loss = WeightedCrossEntropy()
         if weighted_metrics == "auto":
-            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
+            weighted_metrics = [CountedAccuracy()]
         super().compile(
             optimizer, loss, weighted_metrics=weighted_metrics, **kwargs
         )
+
+    def preprocess_samples(self, x, y=None, sample_weight=None):
+        if y is not None and are_words(x) and self.preprocessor is not None:
+            x, y, sample_weight = with_numbers(
+                x,
+                y,
+                sample_weight,
+                self.num_classes,
+                self.label_names,
+                self._refused,
+            )
+        return super().preprocess_samples(x, y, sample_weight)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        sample_weight=None,
+        validation_data=None,
+        **kwargs,
+    ):
+        x, y, sample_weight = _arrays(x, y, sample_weight)
+        if isinstance(validation_data, (tuple, list)):
+            validation_data = _arrays(*validation_data)
+        given = {"sample_weight": sample_weight, "batch_size": batch_size}
+        given["validation_data"] = validation_data
+        with raised_again(self._refused):
+            return super().fit(x, y, **given, **kwargs)
+
+    def evaluate(
+        self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs
+    ):
+        x, y, sample_weight = _arrays(x, y, sample_weight)
+        given = {"sample_weight": sample_weight, "batch_size": batch_size}
+        with raised_again(self._refused):
+            return super().evaluate(x, y, **given, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        with raised_again(self._refused):
+            return super().predict(_arrays(x)[0], *args, **kwargs)
+
+    @property
+    def _refused(self):
+        """Errors of the preprocessor, see there."""
+        return getattr(self.preprocessor, "refused", [])
 
     def get_config(self):
         config = super().get_config()
@@ -135,3 +192,10 @@ class TokenClassifier(AcceptsTokens, keras_hub.models.Task):
                 checkpoint without a head and no `num_classes`.
         """
         return presets.load_task(cls, preset, load_weights, **kwargs)
+
+
+def _arrays(x, y=None, sample_weight=None):
+    """Lists of words, and what goes with them, as Keras takes them."""
+    if not isinstance(x, list) or not are_words(x):
+        return x, y, sample_weight
+    return padded(x, y, sample_weight)

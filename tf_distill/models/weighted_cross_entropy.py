@@ -1,4 +1,4 @@
-"""The loss of tasks whose `sample_weight` says which positions count.
+"""The loss and the accuracy of tasks in which not every position counts.
 
 Letters: B batch, T positions, C classes or words.
 """
@@ -12,7 +12,8 @@ class WeightedCrossEntropy(keras.losses.Loss):
     """Cross-entropy from logits; a mean over what counts.
 
     Keras' own reduction divides by the number of all positions, so that a
-    batch padded further, or with fewer words masked, would weigh less.
+    batch padded further, or with fewer words masked, would weigh less. Negative
+    labels, such as Hugging Face's -100, do not count.
 
     A weight is one number a label. One a row, `(B,)`, is refused where a row
     has several labels: Keras would lay it along T. In float32, whatever
@@ -23,7 +24,7 @@ class WeightedCrossEntropy(keras.losses.Loss):
         name: of the loss.
 
     Call arguments:
-        y_true: int, `(B, T)` or `(B,)`; classes from 0.
+        y_true: int, `(B, T)` or `(B,)`; classes from 0, or -100.
         y_pred: logits, `(B, T, C)` or `(B, C)`.
         sample_weight: float, of the shape of the labels or one that broadcasts
             to it, such as `(B, 1)` for whole rows; or None.
@@ -51,12 +52,47 @@ class WeightedCrossEntropy(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             sample_weight = _one_a_label(sample_weight, y_pred)
+        sample_weight = _of_counted(y_true, y_pred, sample_weight)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
+        # What does not count is a class too, or its cross-entropy would be
+        # NaN, and NaN times 0 is no 0.
         return keras.losses.sparse_categorical_crossentropy(
-            y_true, y_pred, from_logits=True
+            ops.maximum(y_true, 0), y_pred, from_logits=True
         )
+
+
+@keras.saving.register_keras_serializable(package="tf_distill")
+class CountedAccuracy(keras.metrics.SparseCategoricalAccuracy):
+    """Keras' `SparseCategoricalAccuracy`, of labels that are not negative.
+
+    Args:
+        name: of the metric.
+        dtype: of its result.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_distill.models.weighted_cross_entropy import (
+        ...     CountedAccuracy)
+        >>> accuracy = CountedAccuracy()
+        >>> accuracy.update_state(
+        ...     np.array([[1, 0, -100]]), np.array([[[0, 9], [0, 9], [0, 9]]]))
+        >>> float(accuracy.result())
+        0.5
+    """
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        weights = _of_counted(y_true, y_pred, sample_weight)
+        return super().update_state(y_true, y_pred, weights)
+
+
+def _of_counted(labels, logits, weights):
+    """The weights, ones where there are none; 0 where a label is negative."""
+    counted = ops.cast(ops.greater_equal(labels, 0), "float32")
+    if len(counted.shape) == len(logits.shape):
+        counted = ops.squeeze(counted, -1)
+    return counted if weights is None else weights * counted
 
 
 def _one_a_label(weights, logits):
