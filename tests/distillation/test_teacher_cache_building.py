@@ -187,10 +187,6 @@ def masked_distiller():
     return made
 
 
-# A masked LM alone has no use for the pooler.
-@pytest.mark.filterwarnings(
-    "ignore:Gradients do not exist for variables .*pooler:UserWarning"
-)
 def test_masked_words_cached_and_live_are_the_same_bits(tmp_path, capsys):
     made = masked_distiller()
     made.fit(masked(), epochs=2, shuffle=False, verbose=0)

@@ -6,13 +6,14 @@ from by_hand import ids, moved
 
 import tf_distill as td
 from tf_distill.distillation import tapped
-from tf_distill.methods.trained_part import PartStudent, _reached
+from tf_distill.distillation.reached import reached as reached_by
+from tf_distill.methods.trained_part import PartStudent
 
 
 def reached(model, *wanted):
     """Names of the weights that some outputs depend on."""
     layers = [w for w in wanted if w != "output"]
-    found = _reached(tapped(model, layers), wanted)
+    found = reached_by(tapped(model, layers), wanted)
     return [weight.path for weight in model.weights if id(weight) in found]
 
 

@@ -12,6 +12,7 @@ from tf_distill import models
 from tf_distill.distillation import tapped
 from tf_distill.models.encoder import last_hidden_states
 
+READ_POOLER = ("BertPreTraining", "BertTextClassifier")
 every_head = pytest.mark.parametrize("case", heads.CASES)
 KINDS = ("MaskedLM", "QuestionAnswering", "TextClassifier", "TokenClassifier")
 
@@ -145,15 +146,31 @@ def test_parameters_of_the_head(case, parameters):
 
 
 def fit(ours, inputs, labels, **kwargs):
-    ours.compile(optimizer=keras.optimizers.Adam(0.03), run_eagerly=not IS_JAX)
+    optimizer = keras.optimizers.AdamW(0.03, weight_decay=0.1)
+    ours.compile(optimizer=optimizer, run_eagerly=not IS_JAX)
     data = {"epochs": 4, "shuffle": False, "verbose": 0, **kwargs}
-    return ours.fit(inputs, labels, **data).history
+    before = tiny.weights_of(ours.backbone.pooler)
+    logs = ours.fit(inputs, labels, **data).history
+    after = tiny.weights_of(ours.backbone.pooler)
+    unread = all(map(np.array_equal, before, after))
+    # Neither a gradient nor decay moves what nothing reads, nor is it frozen.
+    assert unread != ours.reads_pooler and ours.backbone.pooler.trainable
+    return logs
 
 
-# Nothing reads BERT's pooler here, as its classes say.
-unread_pooler = pytest.mark.filterwarnings(
-    "ignore:Gradients do not exist for variables .*pooler:UserWarning"
-)
+@pytest.mark.parametrize("case", [c for c in heads.CASES if "Bert" == c[:4]])
+def test_an_unread_pooler_is_left_out(case):
+    ours = heads.task(case)
+    poolers = set(map(id, ours.backbone.pooler.variables))
+    assert len(poolers) == 2
+    unread = set() if case in READ_POOLER else poolers
+    for trained in (ours.trainable_variables, ours.trainable_weights):
+        assert {id(v) for v in ours.weights} - set(map(id, trained)) == unread
+    every = ours.trainable_variables + ours.non_trainable_variables
+    assert sorted(map(id, every)) == sorted(map(id, ours.variables))
+    ours.trainable = False
+    assert not ours.trainable_variables + ours.trainable_weights
+    assert len(ours.non_trainable_variables) == len(ours.variables)
 
 
 def test_pre_training_by_its_own_compile():
@@ -184,7 +201,6 @@ def test_pre_training_by_its_own_compile():
     assert not np.allclose(table, ours.backbone.token_embedding.embeddings)
 
 
-@unread_pooler
 def test_question_answering_by_its_own_compile():
     ours = heads.task("BertQuestionAnswering", dropout=0.0)
     inputs = heads.batch(ours)
@@ -199,7 +215,6 @@ def test_question_answering_by_its_own_compile():
     assert logs["loss"][-1] < logs["loss"][0]
 
 
-@unread_pooler
 def test_token_classification_leaves_out_what_weighs_nothing():
     ours = heads.task("BertTokenClassifier", dropout=0.0)
     inputs = heads.batch(ours)
@@ -261,6 +276,8 @@ def test_the_text_is_cut_and_the_question_is_not(family):
         ("Bert", "MaskedLM", {"mask_selection_rate": 0.5}),
         ("Bert", "QuestionAnswering", {"truncate": "round_robin"}),
         ("DistilBert", "QuestionAnswering", {"truncate": "round_robin"}),
+        ("Bert", "TokenClassifier", {"truncate": "waterfall"}),
+        ("DistilBert", "TokenClassifier", {"truncate": "waterfall"}),
     ],
 )
 def test_a_preset_with_its_preprocessor(tmp_path, family, kind, argument):

@@ -17,6 +17,7 @@ from tf_distill.distillation.compatibility import check_no_tokens
 from tf_distill.distillation.compiled_metrics import results, without_teacher
 from tf_distill.distillation.distribution import check_scope
 from tf_distill.distillation.match import check_matches
+from tf_distill.distillation.reached import others, reached
 from tf_distill.distillation.side_by_side import side_by_side
 from tf_distill.distillation.state_scope import state_scope
 from tf_distill.distillation.student_model import Hidden, StudentModel
@@ -122,6 +123,9 @@ class Distiller(StudentModel):
         self._teacher_taps = Hidden(network)
         self._teachers = teachers
         self._terms = terms
+        # Such as BERT's pooler in a classifier of tokens.
+        found = reached(student_taps, [OUTPUT, *(ours - {OUTPUT})])
+        self.left_out = others(student, found)
         self._term_trackers = terms.trackers
 
     @property

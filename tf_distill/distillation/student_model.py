@@ -16,6 +16,7 @@ from tf_distill.distillation.distribution import (
 from tf_distill.distillation.held_model import HeldModel
 from tf_distill.models.checked_data import checked
 from tf_distill.models.token_checks import check_tokens
+from tf_distill.models.trains_part import TrainsPart
 
 # Whether the student is to return its inner tensors: during a training or
 # test step, not when somebody else calls it. A context variable, as replicas
@@ -30,7 +31,7 @@ class Hidden:
         self.value = value
 
 
-class StudentModel(HeldModel):
+class StudentModel(TrainsPart, HeldModel):
     """Is its student, but for what it returns inside a step; base of Distiller.
 
     Its weights are saved, never itself as a model: what a subclass needs

@@ -13,8 +13,7 @@ from tf_distill.models.question_answering import QuestionAnswering
 class BertQuestionAnswering(QuestionAnswering):
     """A dense layer that scores each token as an answer's first and last.
 
-    Nothing reads BERT's pooler, so that training leaves it as it is, and
-    Keras says once that it has no gradient.
+    Nothing reads BERT's pooler, so that training leaves it as it is.
 
     Args:
         backbone: `BertBackbone`.

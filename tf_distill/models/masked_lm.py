@@ -15,10 +15,11 @@ from tf_distill.models.encoder import (
     last_hidden_states,
 )
 from tf_distill.models.masked_lm_head import masked_lm_logits
+from tf_distill.models.trains_part import LeavesPooler
 from tf_distill.models.weighted_cross_entropy import WeightedCrossEntropy
 
 
-class MaskedLM(AcceptsTokens, keras_hub.models.MaskedLM):
+class MaskedLM(AcceptsTokens, LeavesPooler, keras_hub.models.MaskedLM):
     """Base of the masked language models: logits at the masked positions.
 
     The vocabulary is scored at `mask_positions` only, by the encoder's own

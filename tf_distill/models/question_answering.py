@@ -15,11 +15,12 @@ from tf_distill.models.encoder import (
     check_preprocessor,
     last_hidden_states,
 )
+from tf_distill.models.trains_part import LeavesPooler
 
 NEVER = -10000.0  # the logit of a token that is none
 
 
-class QuestionAnswering(AcceptsTokens, keras_hub.models.Task):
+class QuestionAnswering(AcceptsTokens, LeavesPooler, keras_hub.models.Task):
     """Base of the extractive question answering models.
 
     A dense layer scores each token as the first and as the last of the
