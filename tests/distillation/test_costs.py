@@ -2,9 +2,9 @@
 
     python -m pytest -s -m slow tests/distillation/test_costs.py
 
-Some minutes for each, and some GB for each side, in processes of their own as in
-`python -m tf_distill.benchmark train`. The two sides of a ratio take turns, and
-medians are compared; another program at work spoils them still. With
+Some minutes for each, and some GB for each side, in processes of their own as
+in `python -m tf_distill.benchmark train`. The two sides of a ratio take turns,
+and medians are compared; another program at work spoils them still. With
 `TINY_COSTS=1` all is tiny and no ratio asserted: whether it runs at all.
 """
 

@@ -13,7 +13,8 @@ from keras import ops
 from tf_distill.losses.base import DistillationLoss, mean_where
 from tf_distill.losses.hidden import hidden_mse
 
-# As in the published code, whose Keras version has Keras' default of 1e-3.
+# As in the published code. Its Keras version has Keras' default, 1e-3, by
+# mistake: small maps then seem alike.
 _EPSILON = 1e-12
 
 

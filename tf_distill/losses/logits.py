@@ -14,7 +14,8 @@ def soft_cross_entropy(teacher, student, *, temperature=1.0, scaled=True):
 
     `-T² Σ softmax(teacher / T) · log softmax(student / T)`. T² keeps the size
     of the gradient the same over temperatures; TinyBERT's paper (eq. 10) and
-    code have none. Its published code also divides by the number of classes.
+    code have none. Its published code also divides by the number of classes,
+    as a `weight` would.
 
     Args:
         teacher, student: float logits, `(B, ..., C)`.

@@ -156,6 +156,9 @@ def fine_tuning(
 ):
     """The second step: distillation by a fine-tuned teacher, with labels.
 
+    By mistake, the published code's divergence of starts and ends is over
+    padding, too, to which this package's heads give no weight.
+
     Args:
         student: task on a pre-trained DistilBERT; with several outputs, such
             as the start and end of an answer, their mean counts. For scores

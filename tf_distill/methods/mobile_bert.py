@@ -188,7 +188,11 @@ def transfer_matches(blocks, num_blocks):
 
 
 def soft_matches(student, weight):
-    """The soft labels of masked words; next sentences have labels only."""
+    """The soft labels of masked words; next sentences have labels only.
+
+    The published code's `distill_temperature` is 1. Another would multiply
+    what the teacher's head reads; here a loss has a `temperature`, Hinton's.
+    """
     output = "masked_lm" if isinstance(student.output, dict) else None
     return [LogitMatch(SoftCrossEntropy(), weight=weight, output=output)]
 
