@@ -206,6 +206,29 @@ def test_tiny_bert_s_code_corrects_no_bias_and_clips_each_weight():
     np.testing.assert_allclose(trained(optimizer), code, rtol=1e-4, atol=1e-5)
 
 
+def test_tiny_bert_s_code_has_other_learning_rates():
+    """General: 5e-5, not BERT's. Intermediate: constant, no warm-up."""
+
+    def rates(stage, steps=(0, 10, 20, 200)):
+        schedule = stage.build().optimizer._learning_rate
+        if not callable(schedule):
+            return [float(schedule)] * len(steps)
+        return [float(schedule(step)) for step in steps]
+
+    student, teacher = tiny.classifier(1), tiny.classifier(2, num_layers=4)
+    (paper,) = tiny_bert.general(student, teacher, Data())
+    (code,) = tiny_bert.general(student, teacher, Data(), learning_rate=5e-5)
+    assert [max(rates(x, range(30))) for x in (paper, code)] == pytest.approx(
+        [1e-4, 5e-5], rel=1e-6
+    )
+    paper, _ = tiny_bert.task(student, teacher, Data())
+    make = adamw(5e-5, warmup=None)
+    code, _ = tiny_bert.task(student, teacher, Data(), make_optimizer=make)
+    expected = [0.0, 2.5e-5, 5e-5, 0.0]
+    assert rates(paper) == pytest.approx(expected, abs=1e-10)
+    assert rates(code) == pytest.approx([5e-5] * 4, rel=1e-6)
+
+
 # MobileBERT
 
 

@@ -60,7 +60,8 @@ def general(
         teacher: pre-trained BERT, not fine-tuned.
         data: unlabeled text, such as `BucketedBatches`.
         epochs: int; 3 in the published code.
-        learning_rate: float; the paper trains "as BERT" is.
+        learning_rate: float; the paper trains "as BERT" is, its published code
+            at 5e-5.
         make_optimizer: function of the number of steps that returns an
             optimizer, instead of AdamW at `learning_rate`.
         layer_map: see `tf_distill.distillation.layer_map`.
