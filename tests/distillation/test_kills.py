@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 HERE = pathlib.Path(__file__).parent
+STAGES = ("inner", "logits", "labels")
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL"
@@ -75,6 +76,24 @@ def assert_same_result(folder, whole):
         np.testing.assert_array_equal(found[name], expected[name], name)
 
 
+def within(folder, name, generator):
+    """Waits for some of a stage's steps, and then for any moment."""
+    wanted = generator.integers(1, 3)  # of 5 or 10
+
+    def wait(process):
+        while process.is_alive():
+            done = (folder / "steps.txt").read_text().split()
+            if done.count(name) >= wanted:
+                return time.sleep(generator.uniform(0, 0.01))
+            time.sleep(0.001)
+
+    return wait
+
+
+def at(seconds):
+    return lambda process: process.join(seconds)
+
+
 def test_three_kills(processes, tmp_path):
     """One in each stage, somewhere in or between its steps."""
     # Without graphs, which take far longer to trace than these steps to run.
@@ -82,16 +101,8 @@ def test_three_kills(processes, tmp_path):
     assert run(processes, tmp_path / "whole", compiling) is None
     generator = np.random.default_rng()  # any moment will do
     folder, before = tmp_path / "run", []
-    for name in ("inner", "logits", "labels"):
-        wanted = generator.integers(1, 3)  # of 5 or 10
-
-        def wait(process, name=name, wanted=wanted):
-            while process.is_alive():
-                done = (folder / "steps.txt").read_text().split()
-                if done.count(name) >= wanted:
-                    return time.sleep(generator.uniform(0, 0.01))
-                time.sleep(0.001)
-
+    for name in STAGES:
+        wait = within(folder, name, generator)
         done = run(processes, folder, compiling, wait)
         assert done is not None, f"ended before it was killed in {name!r}"
         assert not (folder / "weights.npz").exists()
@@ -106,28 +117,28 @@ def test_three_kills(processes, tmp_path):
 
 @pytest.mark.slow
 def test_twenty_kills(processes, tmp_path):
+    """Every other one at any time, such as in a start or between stages."""
     began = time.monotonic()
     assert run(processes, tmp_path / "whole", {}) is None
     seconds = time.monotonic() - began
     generator = np.random.default_rng()  # any moment will do
-    kills, number = [], 0
-    while len(kills) < 20:
+    last, number = [], 0
+    while len(last) < 20:
         folder, done = tmp_path / f"run-{number}", []
         while done is not None:
-            # At most a third of a run, so that several meet each.
-            after = None
-            if len(kills) < 20:
-                after = generator.uniform(0, seconds / 3)
-            done = run(processes, folder, {}, lambda x, t=after: x.join(t))
+            if len(last) == 20:
+                done = run(processes, folder, {})
+                continue
+            wait = within(folder, STAGES[len(last) // 2 % 3], generator)
+            if len(last) % 2:
+                wait = at(generator.uniform(0, seconds / 3))
+            done = run(processes, folder, {}, wait)
             # Once it has written its weights there is nothing left to lose.
-            met = done is not None and not (folder / "weights.npz").exists()
-            kills += [done] if met else []
+            if done is not None and not (folder / "weights.npz").exists():
+                last.append(done[-1] if done else "start")
         assert_same_result(folder, tmp_path / "whole")
         number += 1
-    assert len(kills) == 20
-    # Some before the first step; the last step of others was of each stage.
-    last = {done[-1] for done in kills if done}
-    assert last == {"inner", "logits", "labels"}
+    assert set(last) >= set(STAGES)
 
 
 @pytest.mark.skipif(
