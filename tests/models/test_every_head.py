@@ -168,6 +168,11 @@ def test_an_unread_pooler_is_left_out(case):
         assert {id(v) for v in ours.weights} - set(map(id, trained)) == unread
     every = ours.trainable_variables + ours.non_trainable_variables
     assert sorted(map(id, every)) == sorted(map(id, ours.variables))
+    every = ours.trainable_weights + ours.non_trainable_weights
+    assert sorted(map(id, every)) == sorted(map(id, ours.weights))
+    shown = []
+    ours.summary(print_fn=lambda text, **_: shown.append(text))
+    assert f"Total params: {ours.count_params():,} " in "".join(shown)
     ours.trainable = False
     assert not ours.trainable_variables + ours.trainable_weights
     assert len(ours.non_trainable_variables) == len(ours.variables)

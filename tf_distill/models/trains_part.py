@@ -27,9 +27,18 @@ class TrainsPart:
     @property
     def non_trainable_variables(self):
         """The others: on JAX they are part of a step's state, too."""
-        others = super().trainable_variables
-        others = [v for v in others if id(v) in self.left_out]
+        others = self._left_out(super().trainable_variables)
         return [*super().non_trainable_variables, *others]
+
+    @property
+    def non_trainable_weights(self):
+        """The others: what `summary` counts beside those that are trained."""
+        others = self._left_out(super().trainable_weights)
+        return [*super().non_trainable_weights, *others]
+
+    def _left_out(self, variables):
+        left_out = self.left_out
+        return [v for v in variables if id(v) in left_out]
 
     def _trained(self, variables):
         left_out = self.left_out
