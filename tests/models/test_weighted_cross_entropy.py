@@ -5,7 +5,10 @@ import pytest
 from on_backend import IS_JAX
 from tiny import log_softmax
 
-from tf_distill.models.weighted_cross_entropy import WeightedCrossEntropy
+from tf_distill.models.weighted_cross_entropy import (
+    CountedAccuracy,
+    WeightedCrossEntropy,
+)
 
 # B, T and C are equal: a weight along the wrong axis has a shape that fits.
 LOGITS = np.random.default_rng(0).normal(0, 2, (3, 3, 3))
@@ -45,6 +48,23 @@ def test_a_column_weighs_whole_rows():
 def test_a_weight_that_is_not_one_a_label(shape):
     with pytest.raises(ValueError, match=r"a label, \(3, 3\).*weight\[:, None"):
         WeightedCrossEntropy()(LABELS, LOGITS, sample_weight=np.ones(shape))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "int64", "float64"])
+def test_the_accuracy_takes_weights_as_keras_does(dtype):
+    """Of any dtype, one a label or one a row; not along T where B is T."""
+    labels = np.where(np.eye(3), -100, LABELS)
+    right = LOGITS.argmax(-1) == labels
+    for weights in ([[1, 0, 1]] * 3, [[1], [0], [1]], [1, 0, 1]):
+        weights = np.array(weights, dtype)
+        accuracy = CountedAccuracy()
+        given = keras.ops.convert_to_tensor(weights)
+        accuracy.update_state(labels, LOGITS, given)
+        if weights.ndim == 1:
+            weights = weights[:, None]
+        counted = (labels >= 0) * weights
+        expected = (right * counted).sum() / counted.sum()
+        np.testing.assert_allclose(accuracy.result(), expected, rtol=1e-6)
 
 
 def test_one_label_a_row():

@@ -92,7 +92,12 @@ def _of_counted(labels, logits, weights):
     counted = ops.cast(ops.greater_equal(labels, 0), "float32")
     if len(counted.shape) == len(logits.shape):
         counted = ops.squeeze(counted, -1)
-    return counted if weights is None else weights * counted
+    if weights is None:
+        return counted
+    weights = ops.convert_to_tensor(weights, "float32")
+    if len(weights.shape) < len(counted.shape):  # one a row
+        weights = ops.expand_dims(weights, -1)
+    return weights * counted
 
 
 def _one_a_label(weights, logits):
