@@ -29,6 +29,15 @@ def test_what_is_reached_by_each_output():
     assert len(reached(model, "output")) == 3
 
 
+def test_a_variable_that_an_operation_is_given():
+    x = keras.Input((3,), name="x")
+    loose = keras.layers.Dense(2, use_bias=False, name="loose")
+    loose.build((None, 3))
+    model = keras.Model(x, keras.ops.matmul(x, loose.kernel))
+    model.loose = loose  # so that it is one of its weights
+    assert reached(model, "output") == ["loose/kernel"]
+
+
 @pytest.mark.parametrize("tap", [[], ["layer/inside"]])
 def test_of_a_nested_model_s_inputs_what_it_reads(tap):
     """`a` comes first, and is passed over."""

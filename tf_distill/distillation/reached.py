@@ -1,5 +1,6 @@
 """Which variables a network's outputs depend on."""
 
+import keras
 from keras import tree
 
 from tf_distill.distillation.tapped import walk
@@ -31,8 +32,10 @@ def reached(network, wanted):
             return walk(operation, nested, call)
         found = {id(v) for v in getattr(operation, "variables", ())}
         for given in tree.flatten((args, kwargs)):
-            if isinstance(given, frozenset):  # others are no tensors
+            if isinstance(given, frozenset):
                 found |= given
+            elif isinstance(given, keras.Variable):  # as in `ops.matmul`
+                found.add(id(given))
         found = frozenset(found)
         return tree.map_structure(lambda _: found, operation.output)
 
