@@ -205,6 +205,42 @@ def test_names_need_a_task_that_knows_them():
     np.testing.assert_array_equal(found, [[2, -100], [0, 1]])
 
 
+@pytest.mark.parametrize("labels", [None, [[0, 1], [2]]])
+def test_token_ids_are_no_words(labels):
+    for words in ([[2, 5], [3]], np.array([[2, 5], [3, 0]])):
+        with pytest.raises(ValueError, match="Words are int.*`token_ids`"):
+            classifier().preprocess_samples(words, labels)
+        with pytest.raises(ValueError, match="Words are int.*`token_ids`"):
+            classifier().predict(words)
+
+
+def test_a_preprocessor_of_texts_is_told_from_one_of_words():
+    """Tasks and presets may have KerasHub's, which cuts texts alone."""
+    ours = classifier(preprocessor=tiny.preprocessor())
+    assert ours.predict(["the cats !"], verbose=0).shape == (1, 8, 3)
+    for labels in (None, [[0, 1]]):
+        with pytest.raises(ValueError, match="is a BertText.*: set"):
+            ours.preprocess_samples([["the", "cats"]], labels)
+    ours.preprocessor = preprocessor()  # as it says
+    x, _ = ours.preprocess_samples([["the", "cats"]], [[0, 1]])
+    np.testing.assert_array_equal(x["token_ids"][0, :6], [2, 5, 6, 7, 8, 3])
+
+
+@needs_tensorflow
+def test_rows_without_words():
+    ours = classifier()
+    x, labels = ours.preprocess_samples([[], []], [[], []])
+    np.testing.assert_array_equal(x["token_ids"][:, :3], [[2, 3, 0]] * 2)
+    assert np.all(np.asarray(labels) == -100)
+    _, labels = ours.preprocessor([[]], [[]])
+    assert np.all(np.asarray(labels) == -100)
+    expected = ours.predict([[], ["x"]], verbose=0)[:1]
+    found = ours.predict([[]], verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    ours.compile(run_eagerly=True)
+    assert ours.evaluate([[]], [[]], verbose=0) == [0.0, 0.0]
+
+
 def test_rows_without_labels_and_tokenizers_that_pad():
     with pytest.raises(ValueError, match="2 rows of words, but 1 rows"):
         preprocessor()([["the"], ["x"]], [[0]])
@@ -237,6 +273,7 @@ def test_fit_on_words():
         "numbers": (WORDS, LABELS),
         "names": (WORDS, names),
         "arrays": (filled_up(WORDS), filled_up(LABELS)),
+        "forms that differ": (ragged(WORDS), LABELS),
         "weights": (WORDS, LABELS, WEIGHTS),
     }
     ours.compile(keras.optimizers.SGD(0.0), run_eagerly=True)

@@ -16,7 +16,10 @@ from tf_distill.models.encoder import (
     last_hidden_states,
 )
 from tf_distill.models.text_classifier import check_label_names
-from tf_distill.models.token_classifier_preprocessor import with_numbers
+from tf_distill.models.token_classifier_preprocessor import (
+    check_takes_words,
+    with_numbers,
+)
 from tf_distill.models.trains_part import LeavesPooler
 from tf_distill.models.weighted_cross_entropy import (
     CountedAccuracy,
@@ -119,7 +122,9 @@ class TokenClassifier(AcceptsTokens, LeavesPooler, keras_hub.models.Task):
         )
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
-        if y is not None and are_words(x) and self.preprocessor is not None:
+        if are_words(x):
+            check_takes_words(self)
+        if are_words(x) and y is not None:
             x, y, sample_weight = with_numbers(
                 x,
                 y,
@@ -195,7 +200,7 @@ class TokenClassifier(AcceptsTokens, LeavesPooler, keras_hub.models.Task):
 
 
 def _arrays(x, y=None, sample_weight=None):
-    """Lists of words, and what goes with them, as Keras takes them."""
-    if not isinstance(x, list) or not are_words(x):
+    """Rows of words, and what goes with them, as Keras takes them."""
+    if not are_words(x):
         return x, y, sample_weight
     return padded(x, y, sample_weight)

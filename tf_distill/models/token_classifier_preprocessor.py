@@ -125,6 +125,24 @@ def _filled_up(rows):
     return rows.to_tensor(fill), rows.row_lengths()
 
 
+def check_takes_words(task):
+    """Raises where a task has no preprocessor of words.
+
+    Args:
+        task: `TokenClassifier`.
+
+    Raises:
+        ValueError: it has none, or one of texts alone, as KerasHub's are.
+    """
+    if not isinstance(task.preprocessor, TokenClassifierPreprocessor):
+        needed = task.preprocessor_cls.__name__
+        raise ValueError(
+            f"Rows of words need a {needed}, but the `preprocessor` is a "
+            f"{type(task.preprocessor).__name__}: set `task.preprocessor = "
+            f"{needed}(tokenizer, sequence_length=...)`."
+        )
+
+
 def with_numbers(x, y, sample_weight, num_classes, names, refused):
     """Words with labels that are numbers of classes, in a pipeline too.
 

@@ -40,11 +40,21 @@ def padded(words, labels=None, weights=None):
         weights of rows, and None, as they are.
 
     Raises:
-        ValueError: a row has not as many labels, or weights, as words.
+        ValueError: a row has not as many labels, or weights, as words; or words
+            are numbers.
     """
     words, lengths = _array(words)
+    if not words.size:  # of no dtype
+        words = words.astype(str)
+    if words.dtype.kind not in "OSU":
+        raise ValueError(
+            f"Words are {words.dtype}, but must be str. Token ids are given in "
+            "a dict, as `token_ids`, with the other inputs of the encoder."
+        )
     if labels is not None:
         labels, theirs = _array(labels)
+        if not labels.size:
+            labels = labels.astype("int32")
         check_lengths(lengths, theirs)
     if weights is not None and not are_of_rows(weights):
         weights, theirs = _array(weights)
