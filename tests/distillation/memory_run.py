@@ -4,15 +4,12 @@
 blocks, and then that teacher: a line each.
 """
 
-import pathlib
-import re
-import sys
-
 import keras
 import numpy as np
 import tiny
 
 import tf_distill as td
+from tf_distill.benchmark.peers.worker import peak_bytes
 
 
 def batch(rows, length):
@@ -22,19 +19,6 @@ def batch(rows, length):
         "segment_ids": 0 * token_ids,
         "padding_mask": 1 + 0 * token_ids,
     }
-
-
-def peak():
-    """In MB, of this process alone."""
-    status = pathlib.Path("/proc/self/status")
-    if status.exists():
-        # On Linux `getrusage` begins with the peak of whoever started it.
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        return int(found[1]) / 1e3
-    import resource  # not there on Windows
-
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return found / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def main():
@@ -53,7 +37,7 @@ def main():
             step(model, rows, 4 * rows)
     for model in models:
         step(model, 16, 256)
-        print(peak(), flush=True)
+        print(peak_bytes() / 1e6, flush=True)
 
 
 def step(model, *shape):
