@@ -194,7 +194,10 @@ def test_inputs_dtypes_widths_depths_heads_and_outputs_that_differ():
     two = np.asarray(teacher(INPUTS)["large"])
     (name,) = [n for n in logs if "logits" in n]
     np.testing.assert_allclose(
-        logs[name], np.square(one - two).mean(), rtol=1e-5
+        logs[name],
+        np.square(one - two).mean(),
+        # Compiled, the student's bfloat16 is rounded elsewhere.
+        rtol=1e-2 if IS_JAX else 1e-5,
     )
     assert {logs["hidden_states_loss"] > 0, logs["values_loss"] > 0} == {True}
     first = logs["loss"]
