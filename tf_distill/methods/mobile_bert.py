@@ -162,7 +162,8 @@ def transfer_matches(blocks, num_blocks):
 
     The weights are the published code's. Its target for the two statistics was
     by mistake those of all layers at once. Its Keras version divides by the
-    number of blocks so far, which only changes what the learning rate means.
+    number of blocks so far, which LAMB, dividing by the gradient's size, hardly
+    notices.
 
     Args:
         blocks: iterable of int, counted from 0.
