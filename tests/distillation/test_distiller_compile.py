@@ -8,6 +8,7 @@ import tiny
 from on_backend import needs_tensorflow
 
 import tf_distill as td
+from tf_distill.distillation.compiled_metrics import metrics_of
 from tf_distill.distillation.terms import Terms
 from tf_distill.optimizers import with_multipliers
 
@@ -62,6 +63,7 @@ def test_the_first_step_is_traced_once(monkeypatch):
     ],
 )
 def test_accuracy_by_name_is_keras_own(units, labels):
+    """But for labels of -100, see below."""
     made, plain = distiller(units), small(1, units)
     for model in (made, plain):
         model.compile(
@@ -83,6 +85,20 @@ def test_accuracy_by_name_is_keras_own(units, labels):
         X, labels, validation_data=(X, labels), callbacks=[stop], verbose=0
     )
     assert stop.monitor_op(2, 1)
+
+
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 0.0, 2.0])])
+def test_accuracy_by_name_leaves_out_words_without_a_label(weight):
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(3, 4, 2))
+    labels = generator.integers(0, 2, (3, 4))
+    labels[:, 2:] = labels[1, 1] = -100
+    (accuracy,) = metrics_of(["accuracy"])
+    accuracy.update_state(labels, logits, weight)
+    counted = (labels >= 0) * (1 if weight is None else weight[:, None])
+    expected = ((logits.argmax(-1) == labels) * counted).sum() / counted.sum()
+    assert 0 < expected < 1
+    np.testing.assert_allclose(accuracy.result(), expected, rtol=1e-6)
 
 
 def test_compiled_again_without_labels_forgets_them():

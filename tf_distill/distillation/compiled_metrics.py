@@ -6,6 +6,8 @@ Letters: B batch, C classes.
 import keras
 from keras import tree
 
+from tf_distill.models.weighted_cross_entropy import of_counted
+
 
 def metrics_of(names):
     """Metrics for the names among what `compile` takes.
@@ -69,7 +71,7 @@ def _metric_of(name):
     if not isinstance(name, str):
         return name
     if name.lower() in ("accuracy", "acc"):
-        metric = keras.metrics.MeanMetricWrapper(_matches, name=name)
+        metric = _Accuracy(_matches, name=name)
         metric._direction = "up"  # which EarlyStopping's "auto" looks for
         return metric
     found = keras.metrics.get(name)
@@ -77,6 +79,15 @@ def _metric_of(name):
         found.name = name  # as Keras does
         return found
     return name
+
+
+class _Accuracy(keras.metrics.MeanMetricWrapper):
+    """Of labels that are class indices those of -100 do not count."""
+
+    def update_state(self, labels, outputs, sample_weight=None):
+        if outputs.shape[-1] > 1 and _are_indices(labels, outputs):
+            sample_weight = of_counted(labels, outputs, sample_weight)
+        return super().update_state(labels, outputs, sample_weight)
 
 
 def _matches(labels, outputs):
@@ -88,7 +99,11 @@ def _matches(labels, outputs):
     """
     if outputs.shape[-1] == 1:
         return keras.metrics.binary_accuracy(labels, outputs)
-    is_index = len(labels.shape) < len(outputs.shape) or labels.shape[-1] == 1
-    if is_index:
+    if _are_indices(labels, outputs):
         return keras.metrics.sparse_categorical_accuracy(labels, outputs)
     return keras.metrics.categorical_accuracy(labels, outputs)
+
+
+def _are_indices(labels, outputs):
+    """Whether labels are class indices, not one-hot."""
+    return len(labels.shape) < len(outputs.shape) or labels.shape[-1] == 1

@@ -52,7 +52,7 @@ class WeightedCrossEntropy(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             sample_weight = _one_a_label(sample_weight, y_pred)
-        sample_weight = _of_counted(y_true, y_pred, sample_weight)
+        sample_weight = of_counted(y_true, y_pred, sample_weight)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
@@ -83,20 +83,32 @@ class CountedAccuracy(keras.metrics.SparseCategoricalAccuracy):
     """
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        weights = _of_counted(y_true, y_pred, sample_weight)
+        weights = of_counted(y_true, y_pred, sample_weight)
         return super().update_state(y_true, y_pred, weights)
 
 
-def _of_counted(labels, logits, weights):
-    """The weights, ones where there are none; 0 where a label is negative."""
+def of_counted(labels, logits, weights):
+    """The weights, ones where there are none; 0 where a label is negative.
+
+    Args:
+        labels: int, `(B, T)` or `(B,)`, or either with a last axis of 1.
+        logits: `(B, T, C)` or `(B, C)`.
+        weights: one a label or one a row, also with a last axis of 1; or None.
+
+    Returns:
+        float32, in the shape of the labels without that axis.
+    """
     counted = ops.cast(ops.greater_equal(labels, 0), "float32")
     if len(counted.shape) == len(logits.shape):
         counted = ops.squeeze(counted, -1)
     if weights is None:
         return counted
     weights = ops.convert_to_tensor(weights, "float32")
-    if len(weights.shape) < len(counted.shape):  # one a row
+    more = len(weights.shape) - len(counted.shape)
+    if more < 0:  # one a row
         weights = ops.expand_dims(weights, -1)
+    elif more > 0:
+        weights = ops.squeeze(weights, -1)
     return weights * counted
 
 
