@@ -85,7 +85,7 @@ class _Accuracy(keras.metrics.MeanMetricWrapper):
     """Of labels that are class indices those of -100 do not count."""
 
     def update_state(self, labels, outputs, sample_weight=None):
-        if outputs.shape[-1] > 1 and _are_indices(labels, outputs):
+        if outputs.shape[-1] != 1 and _are_indices(labels, outputs):
             sample_weight = of_counted(labels, outputs, sample_weight)
         return super().update_state(labels, outputs, sample_weight)
 
