@@ -67,6 +67,23 @@ def test_the_accuracy_takes_weights_as_keras_does(dtype):
         np.testing.assert_allclose(accuracy.result(), expected, rtol=1e-6)
 
 
+def test_the_accuracy_does_not_depend_on_how_far_batches_are_padded():
+    found = []
+    for width in (3, 9):
+        accuracy = CountedAccuracy()
+        accuracy.update_state(LABELS, LOGITS)
+        padding = ((0, 0), (0, width - 3))
+        accuracy.update_state(
+            np.pad(LABELS[::-1], padding, constant_values=-100),
+            np.pad(LOGITS, (*padding, (0, 0))),
+        )
+        found.append(float(accuracy.result()))
+    predicted = LOGITS.argmax(-1)
+    right = (predicted == LABELS).sum() + (predicted == LABELS[::-1]).sum()
+    assert right % 2  # so that the two batches differ
+    np.testing.assert_allclose(found, [right / 18] * 2, rtol=1e-6)
+
+
 def test_one_label_a_row():
     # Next sentence: B and C are equal, or B and the masked words P.
     logits, labels = LOGITS[:, 0], LABELS[:, 0]

@@ -6,7 +6,7 @@ Letters: B batch, C classes.
 import keras
 from keras import tree
 
-from tf_distill.models.weighted_cross_entropy import of_counted
+from tf_distill.models.weighted_cross_entropy import one_by_one
 
 
 def metrics_of(names):
@@ -86,7 +86,8 @@ class _Accuracy(keras.metrics.MeanMetricWrapper):
 
     def update_state(self, labels, outputs, sample_weight=None):
         if outputs.shape[-1] != 1 and _are_indices(labels, outputs):
-            sample_weight = of_counted(labels, outputs, sample_weight)
+            given = one_by_one(labels, outputs, sample_weight)
+            return super().update_state(*given)
         return super().update_state(labels, outputs, sample_weight)
 
 

@@ -52,7 +52,7 @@ class WeightedCrossEntropy(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             sample_weight = _one_a_label(sample_weight, y_pred)
-        sample_weight = of_counted(y_true, y_pred, sample_weight)
+        sample_weight = _of_counted(y_true, y_pred, sample_weight)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
@@ -83,11 +83,31 @@ class CountedAccuracy(keras.metrics.SparseCategoricalAccuracy):
     """
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        weights = of_counted(y_true, y_pred, sample_weight)
-        return super().update_state(y_true, y_pred, weights)
+        return super().update_state(*one_by_one(y_true, y_pred, sample_weight))
 
 
-def of_counted(labels, logits, weights):
+def one_by_one(labels, logits, weights):
+    """What an accuracy is updated with, of labels one after the other.
+
+    Keras' metrics would take the mean of each row first, in which a label of a
+    batch that is padded further weighs less.
+
+    Args:
+        labels, logits, weights: see `_of_counted`.
+
+    Returns:
+        A tuple of labels, logits and weights, `(B * T,)` where they were
+        `(B, T)`.
+    """
+    weights = _of_counted(labels, logits, weights)
+    if len(logits.shape) == 3:
+        labels = ops.reshape(labels, (-1,))
+        logits = ops.reshape(logits, (-1, logits.shape[-1]))
+        weights = ops.reshape(weights, (-1,))
+    return labels, logits, weights
+
+
+def _of_counted(labels, logits, weights):
     """The weights, ones where there are none; 0 where a label is negative.
 
     Args:
